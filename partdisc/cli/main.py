@@ -1,0 +1,104 @@
+"""`partdisc COMMAND ...`, and the one place where exceptions become exit codes.
+
+Exit status: 0 done; 2 the user can mend it (one line on stderr); 1 a bug; 130 interrupted (Ctrl-C or SIGTERM).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import partdisc
+from partdisc.errors import PartdiscError
+
+# command -> what `partdisc --help` says of it; the module is partdisc.cli.<command with - as _>
+COMMANDS = {
+    "make-synthetic": "draw a synthetic, exactly annotated set in PartImageNet's layout",
+}
+
+EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGTERM arrived: handled exactly as Ctrl-C."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USER, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _raise_interrupted(signum: int, frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+def build_parser(command: str, prog: str | None = None) -> argparse.ArgumentParser:
+    """The argument parser of one command."""
+    module = importlib.import_module(f"partdisc.cli.{command.replace('-', '_')}")
+    parser = _Parser(
+        prog=prog or f"partdisc {command}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"partdisc {partdisc.__version__}")
+    module.add_arguments(parser)
+    parser.set_defaults(_run=module.run)
+    return parser
+
+
+def run_command(command: str, argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Parse `argv` and run one command; returns the exit status. The scripts are this and nothing else."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    prog = prog or f"partdisc {command}"
+    arguments = build_parser(command, prog).parse_args(argv)
+    previous = signal.signal(signal.SIGTERM, _raise_interrupted)
+    try:
+        arguments._run(arguments)
+        sys.stdout.flush()
+    except PartdiscError as error:
+        message = " ".join(str(error).split("\n"))
+        print(f"{prog}: {message}", file=sys.stderr)
+        return EXIT_USER
+    except KeyboardInterrupt as error:
+        print(f"{prog}: interrupted. {error}".rstrip(), file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # whoever read stdout has left (`| head`); not an error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:
+        traceback.print_exc()
+        print(f"{prog}: this is a bug in partdisc; please report it with the lines above.", file=sys.stderr)
+        return EXIT_BUG
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the `partdisc` console script."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv and argv[0] in COMMANDS:
+        return run_command(argv[0], argv[1:])
+    parser = _Parser(
+        prog="partdisc",
+        description="Discover object parts in images without labels.",
+        epilog="commands:\n" + "\n".join(f"  {name:<16}{text}" for name, text in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"partdisc {partdisc.__version__}")
+    parser.add_argument(
+        "command", metavar="COMMAND", help="one of the commands below; COMMAND --help tells more"
+    )
+    chosen = parser.parse_args(argv[:1]).command
+    parser.error(f"expected one of the commands {', '.join(COMMANDS)}, but got {chosen!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

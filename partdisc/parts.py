@@ -1,0 +1,150 @@
+"""The three things every stage passes on: soft part maps, hard part labels, part names.
+
+Label 0 is background, 1..K are parts, 255 is ignored. Soft maps have K + 1 channels, channel 0 the background.
+This module knows nothing of files, images or networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from partdisc.errors import DataError
+
+BACKGROUND = 0
+IGNORE = 255
+MAX_PARTS = 254  # labels are 8-bit and 255 means "ignored"
+
+
+@dataclass(frozen=True)
+class PartMaps:
+    """Soft part maps of one image on the backbone's grid.
+
+    Attributes:
+        maps: float array of shape (K + 1, h, w), values >= 0; channel 0 is the background. Maps without a
+            background stage hold zeros there.
+        size: (H, W) of the image as displayed, in pixels.
+        content: (rows, columns) of the grid that the image covers, each in (0, h] and (0, w]. The last cell of
+            a grid may lie partly beyond the image, so these need not be whole numbers; None means all of it.
+        image_id: the image's id in its run, or "".
+
+    Raises:
+        DataError: if shapes do not fit together.
+
+    >>> PartMaps(np.ones((3, 4, 5), np.float32), size=(64, 80)).to_labels().shape
+    (64, 80)
+    """
+
+    maps: np.ndarray
+    size: tuple[int, int]
+    content: tuple[float, float] | None = None
+    image_id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.maps.ndim != 3 or self.maps.shape[0] < 2 or 0 in self.maps.shape:
+            raise DataError(
+                f"Expected part maps of shape (K+1, h, w) with K >= 1, but got {self.maps.shape}."
+            )
+        if len(self.size) != 2 or min(self.size) < 1:
+            raise DataError(f"Expected a size (H, W) of at least 1 x 1, but got {self.size}.")
+        h, w = self.maps.shape[1:]
+        rows, columns = self.content or (h, w)
+        if not (0 < rows <= h and 0 < columns <= w):
+            raise DataError(f"Expected a content within the grid ({h}, {w}), but got {self.content}.")
+
+    @property
+    def num_parts(self) -> int:
+        """K, the number of parts; the background is not counted."""
+        return self.maps.shape[0] - 1
+
+    def resized(self, size: tuple[int, int] | None = None) -> np.ndarray:
+        """The maps bilinearly sampled at the pixel centres of an image of `size` (default: the image's own).
+
+        Returns:
+            float32 array of shape (K + 1, H, W).
+        """
+        H, W = size or self.size
+        h, w = self.maps.shape[1:]
+        rows, columns = self.content or (h, w)
+        maps = torch.from_numpy(np.ascontiguousarray(self.maps, dtype=np.float32))[None]
+        # The grid is stretched so that exactly `content` cells land on the image; what lies beyond is cut off.
+        if (rows, columns) == (h, w):
+            resized = F.interpolate(maps, size=(H, W), mode="bilinear", align_corners=False)
+        else:
+            ys = ((torch.arange(H) + 0.5) * (rows / H)) * (2 / h) - 1
+            xs = ((torch.arange(W) + 0.5) * (columns / W)) * (2 / w) - 1
+            grid = torch.stack(torch.meshgrid(ys, xs, indexing="ij")[::-1], dim=-1)[None]
+            resized = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return resized[0].numpy()
+
+    def to_labels(self, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Hard part labels: maps resized to the image, then the argmax over channels; ties go to the lower label.
+
+        Where channel 0 is zero everywhere (no background stage), label 0 is never given.
+
+        Returns:
+            uint8 array of shape (H, W) with values 0..K.
+        """
+        maps = self.resized(size)
+        if not self.maps[0].any():
+            return (maps[1:].argmax(0) + 1).astype(np.uint8)
+        return maps.argmax(0).astype(np.uint8)
+
+
+def check_labels(labels: np.ndarray, num_parts: int | None = None, *, name: str = "labels") -> np.ndarray:
+    """Check hard part labels and return them as uint8 of shape (H, W).
+
+    Raises:
+        DataError: if the array is not two-dimensional, not of whole numbers, or holds a label above `num_parts`
+            other than 255 (ignored).
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+        raise DataError(
+            f"Expected {name} as whole numbers of shape (H, W), but got {labels.dtype} {labels.shape}."
+        )
+    if labels.size and (labels.min() < 0 or labels.max() > IGNORE):
+        raise DataError(f"Expected {name} within 0..255, but got {labels.min()}..{labels.max()}.")
+    labels = labels.astype(np.uint8, copy=False)
+    if num_parts is not None:
+        stray = labels[(labels > num_parts) & (labels != IGNORE)]
+        if stray.size:
+            raise DataError(f"Expected {name} within 0..{num_parts} or 255, but found {int(stray.max())}.")
+    return labels
+
+
+@dataclass(frozen=True)
+class PartNames(Sequence[str]):
+    """Names of parts 1..K, in order; an unnamed part is called "part N".
+
+    >>> names = PartNames(["head", ""])
+    >>> names[1], names.of(2), len(names)
+    ('part 2', 'part 2', 2)
+    """
+
+    names: Sequence[str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(n or f"part {i}" for i, n in enumerate(self.names, start=1)))
+
+    @classmethod
+    def numbered(cls, num_parts: int) -> PartNames:
+        """The names "part 1" .. "part K"."""
+        return cls([""] * num_parts)
+
+    def of(self, label: int) -> str:
+        """The name of a label: 0 is "background", 1..K the parts."""
+        return "background" if label == BACKGROUND else self.names[label - 1]
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        return self.names[index]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)

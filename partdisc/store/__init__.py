@@ -1,0 +1,1 @@
+"""Every format partdisc keeps on disk is written and read here."""

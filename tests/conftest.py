@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Two threads of arithmetic are enough for the tests, and results repeat.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real annotated sets beside the checkout; tests that need them are skipped elsewhere."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real annotated sets are not here ({SHARED_DATA})")
+    return SHARED_DATA
