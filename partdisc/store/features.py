@@ -1,0 +1,236 @@
+"""Dense features of many images: shards on disk, memory-mapped when read, or the same in memory.
+
+    features/index.json            what made them (the key), shape, dtype, and every entry
+    features/00000.safetensors     "features" (rows, C): one row a grid cell, image after image; the entries and
+                                   the images that could not be read stand in its metadata
+
+A shard is written whole or not at all, so after a kill the shards that exist are exactly the work done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from partdisc.errors import ArtifactError, ConfigError
+from partdisc.store import files
+
+SCHEMA = "partdisc/features"
+VERSION = 1
+DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+@dataclass(frozen=True)
+class FeatureEntry:
+    """One image's place among the features.
+
+    Attributes:
+        id: the image's id.
+        size: (H, W) of the image as displayed, in pixels.
+        grid: (h, w) of its feature map.
+        content: (rows, columns) of the grid that the image covers; see `PartMaps.content`.
+    """
+
+    id: str
+    size: tuple[int, int]
+    grid: tuple[int, int]
+    content: tuple[float, float]
+
+    @property
+    def num_rows(self) -> int:
+        """Number of grid cells, which is the number of rows of X."""
+        return self.grid[0] * self.grid[1]
+
+
+@dataclass
+class Shard:
+    """Features of a few images: a tensor (rows, C) and the entries its rows belong to, in order."""
+
+    features: Tensor
+    entries: list[FeatureEntry]
+    skipped: list[dict[str, str]]
+
+
+class FeatureSet:
+    """Features of many images as one matrix X (M, C), a row for each grid cell, image after image.
+
+    A sequence of (h, w, C) maps, one for each of `entries`; also a source of row blocks for the solvers. Shards are
+    tensors, or files that are memory-mapped when touched.
+
+    Args:
+        shards: the shards, in order.
+        key: what made the features (backbone, image size, ...).
+    """
+
+    def __init__(self, shards: Sequence[Shard], key: dict[str, Any] | None = None) -> None:
+        self.shards = list(shards)
+        self.key = key or {}
+        self.entries = [entry for shard in self.shards for entry in shard.entries]
+        self.skipped = [skip for shard in self.shards for skip in shard.skipped]
+        self._where: list[tuple[int, int]] = []
+        for number, shard in enumerate(self.shards):
+            start = 0
+            for entry in shard.entries:
+                self._where.append((number, start))
+                start += entry.num_rows
+
+    @property
+    def num_channels(self) -> int:
+        """C."""
+        return next((s.features.shape[1] for s in self.shards if s.features.shape[0]), 0)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(M, C): all grid cells of all images, and channels."""
+        return sum(entry.num_rows for entry in self.entries), self.num_channels
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype features are kept in."""
+        return self.shards[0].features.dtype if self.shards else torch.float32
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Features (h, w, C) of one image, in the dtype they are kept in."""
+        entry = self.entries[index]
+        shard, start = self._where[index]
+        return self.shards[shard].features[start : start + entry.num_rows].unflatten(0, entry.grid)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def blocks(self, max_rows: int = 65536) -> Iterator[Tensor]:
+        """X in consecutive blocks (m, C), m <= max_rows, in the dtype features are kept in."""
+        for shard in self.shards:
+            yield from shard.features.split(max_rows)
+
+    def matrix(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """X (M, C) as one tensor in memory."""
+        X = torch.empty(self.shape, dtype=dtype)
+        start = 0
+        for block in self.blocks():
+            X[start : start + len(block)] = block
+            start += len(block)
+        return X
+
+
+class FeatureStore:
+    """Writes shards to a folder and reads them back; resumes after being killed at any moment.
+
+    Args:
+        folder: where the store lives.
+        key: what makes the features; a folder that holds features of another key is refused.
+
+    Raises:
+        ArtifactError: if the folder holds features made by something else; the message names what differs.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], key: dict[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.key = files.to_json(key)
+        index = self.folder / "index.json"
+        if index.exists():
+            found = files.read_json(index, schema=SCHEMA, version=VERSION)["key"]
+            differing = sorted(k for k in {*found, *self.key} if found.get(k) != self.key.get(k))
+            if differing:
+                told = "; ".join(f"{k}: {_short(found.get(k))} there, {_short(self.key.get(k))} here" for k in differing)
+                raise ArtifactError(f"The features in {self.folder} were made otherwise ({told}). Use --overwrite.")
+        else:
+            files.write_json(index, {"key": self.key, "complete": False}, schema=SCHEMA, version=VERSION)
+        files.remove_partial_files(self.folder)
+
+    def path(self, number: int) -> Path:
+        """The file of shard `number`."""
+        return self.folder / f"{number:05d}.safetensors"
+
+    def has(self, number: int) -> bool:
+        """Whether shard `number` is on disk."""
+        return self.path(number).exists()
+
+    def write(self, number: int, shard: Shard) -> None:
+        """Write one shard, whole or not at all."""
+        metadata = {
+            "entries": json.dumps([asdict(entry) for entry in shard.entries]),
+            "skipped": json.dumps(shard.skipped),
+        }
+        try:
+            files.write_each(
+                self.path(number), lambda p: save_file({"features": shard.features.contiguous()}, p, metadata=metadata)
+            )
+        except (OSError, SafetensorError) as error:
+            raise ArtifactError(f"Cannot write features to {self.folder}: {error}.") from error
+
+    def finish(self, count: int) -> FeatureSet:
+        """Mark the store as complete with `count` shards and open it."""
+        features = FeatureSet([read_shard(self.path(i)) for i in range(count)], self.key)
+        files.write_json(
+            self.folder / "index.json",
+            {
+                "key": self.key,
+                "complete": True,
+                "num_shards": count,
+                "shape": features.shape,
+                "dtype": str(features.dtype).removeprefix("torch."),
+                "images": len(features),
+                "skipped": features.skipped,
+            },
+            schema=SCHEMA,
+            version=VERSION,
+        )
+        return features
+
+
+def read_features(folder: str | os.PathLike[str]) -> FeatureSet:
+    """Open a complete feature store; nothing is read into memory until it is touched.
+
+    Raises:
+        ArtifactError: if there is none, it is unfinished, or a shard is missing or damaged.
+    """
+    root = Path(folder)
+    index = files.read_json(root / "index.json", schema=SCHEMA, version=VERSION)
+    if not index.get("complete"):
+        raise ArtifactError(f"The features in {root} are unfinished; finish them with --resume.")
+    shards = [read_shard(root / f"{i:05d}.safetensors") for i in range(index["num_shards"])]
+    return FeatureSet(shards, index["key"])
+
+
+def read_shard(path: Path) -> Shard:
+    """Open one shard, its features memory-mapped."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            features = file.get_tensor("features")
+        entries = [
+            FeatureEntry(e["id"], tuple(e["size"]), tuple(e["grid"]), tuple(e["content"]))
+            for e in json.loads(metadata["entries"])
+        ]
+        return Shard(features, entries, json.loads(metadata["skipped"]))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"Cannot read the features in {path}: {error}. Make them anew with --overwrite.") from error
+
+
+def check_dtype(name: str) -> torch.dtype:
+    """The torch dtype of a storage dtype's name.
+
+    Raises:
+        ConfigError: if it is not one of `DTYPES`.
+    """
+    if name not in DTYPES:
+        raise ConfigError(f"Expected a feature dtype of {', '.join(DTYPES)}, but got {name!r}.")
+    return DTYPES[name]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
