@@ -1,0 +1,132 @@
+"""Decoding runs ahead of the consumer in worker processes.
+
+The plan (which images form a batch, and at which size) is made beforehand, so the result depends neither on
+the number of workers nor on their speed: batches come in the planned order, images in theirs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from partdisc.data.decoding import decode_image, explain, load_rgb, quiet
+from partdisc.data.images import ImageRecord, SkippedImage
+from partdisc.errors import ConfigError, DataError
+
+
+class LoadedBatch(NamedTuple):
+    """Decoded images: `records[i]` belongs to `images[i]`, uint8 RGB (h, w, 3); `skipped` could not be decoded."""
+
+    records: list[ImageRecord]
+    images: list[np.ndarray]
+    skipped: list[SkippedImage]
+
+
+class ImageLoader:
+    """Iterates over planned batches, decoded and resized; every iteration starts anew.
+
+    Args:
+        batches: the images of each batch.
+        sizes: the (height, width) in pixels at which an image is wanted.
+        workers: processes that decode; 0 decodes in this one.
+        prefetch: batches that each worker decodes ahead.
+
+    On platforms that start processes by spawning (macOS, Windows) a script that uses workers needs the usual
+    ``if __name__ == "__main__":``.
+
+    Raises:
+        ConfigError: if `workers` or `prefetch` is out of range.
+        DataError: while iterating, if a worker dies (the system may kill one for its memory).
+
+    >>> from partdisc.data import list_images
+    >>> images = list_images([np.zeros((4, 8, 3), dtype=np.uint8)])
+    >>> batch = next(iter(ImageLoader([images.records], lambda record: (2, 4))))
+    >>> batch.images[0].shape
+    (2, 4, 3)
+    """
+
+    def __init__(
+        self,
+        batches: Sequence[Sequence[ImageRecord]],
+        sizes: Callable[[ImageRecord], tuple[int, int]],
+        workers: int = 0,
+        prefetch: int = 2,
+    ) -> None:
+        if workers < 0:
+            raise ConfigError(f"Expected workers to be 0 or more processes, but got {workers}.")
+        if prefetch < 1:
+            raise ConfigError(f"Expected prefetch to be at least 1 batch, but got {prefetch}.")
+        self.workers, self.prefetch = workers, prefetch
+        self._plan = _Plan([[(record, sizes(record)) for record in batch] for batch in batches])
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    def __iter__(self) -> Iterator[LoadedBatch]:
+        if self.workers == 0:
+            return (self._plan[index] for index in range(len(self._plan)))
+        return self._run_ahead()
+
+    def _run_ahead(self) -> Iterator[LoadedBatch]:
+        import torch
+        from torch.utils.data import DataLoader
+
+        loader: DataLoader[LoadedBatch] = DataLoader(
+            self._plan,  # type: ignore[arg-type]
+            batch_size=None,
+            collate_fn=_unchanged,  # type: ignore[arg-type]
+            num_workers=min(self.workers, max(len(self._plan), 1)),
+            prefetch_factor=self.prefetch,
+            # forking needs no import in the worker; the parent's threads do not matter, workers only decode
+            multiprocessing_context="fork" if sys.platform == "linux" else None,
+            generator=torch.Generator(),  # else the loader draws its workers' seeds from the global one
+        )
+        try:
+            yield from loader
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise DataError(
+                "A process that decodes images died; the system may have killed it for its memory. "
+                f"Use fewer workers (now {self.workers}) or none ({_one_line(error)})."
+            ) from error
+
+
+class _Plan:
+    """Batches by index, decoded when asked for: what a worker process holds."""
+
+    def __init__(self, batches: list[list[tuple[ImageRecord, tuple[int, int]]]]) -> None:
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> LoadedBatch:
+        loaded = LoadedBatch([], [], [])
+        for record, size in self._batches[index]:
+            try:
+                with quiet():
+                    pixels = _decode(record, size)
+            except Exception as error:
+                loaded.skipped.append(SkippedImage(record.id, record.path, explain(error)))
+            else:
+                loaded.records.append(record)
+                loaded.images.append(pixels)
+        return loaded
+
+
+def _decode(record: ImageRecord, size: tuple[int, int]) -> np.ndarray:
+    if record.pixels is not None:
+        return decode_image(record.pixels, size=size)
+    return load_rgb(record.path, size)
+
+
+def _unchanged(batch: LoadedBatch) -> LoadedBatch:
+    return batch
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
