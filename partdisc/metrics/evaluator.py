@@ -1,0 +1,238 @@
+"""Scores part labels against an annotation, image by image, in any order and in any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from partdisc.errors import ConfigError, DataError
+from partdisc.metrics.functional.contingency import Labels, contingency_table
+from partdisc.metrics.grouping import SCOPES, group_images, select_matchings
+from partdisc.metrics.matching import Matching, MatchRule, fold, match_parts
+from partdisc.metrics.notes import result_notes
+from partdisc.metrics.result import EvaluationResult, group_scores, part_scores
+from partdisc.metrics.scoring import UNMATCHED, mean_over_groups, score_tables, targets_of
+from partdisc.metrics.tables import ImageTables
+from partdisc.parts import MAX_PARTS, PartNames
+
+
+class PartEvaluator:
+    """Accumulates one contingency table for each image and scores their sums.
+
+    Memory is one small table for each image (only cells that are not 0) and does not depend on image sizes.
+
+    Args:
+        num_parts: K, or {category: K} where every category was discovered on its own; that needs
+            scope="category".
+        part_names: names of the annotated parts 1..P; default: as many numbered parts as `num_parts`.
+        assignment: "one-to-one" or "many-to-one".
+        by: "iou" or "pixels"; default "iou" for one-to-one, "pixels" for many-to-one.
+        scope: "dataset" fits one matching for all images; "category" one for each category, scores being means
+            over categories; "image" one for each image, an upper bound that no labelling of new images reaches.
+        background: what to do with predictions that never use label 0 (made without a foreground stage): "auto"
+            declares the part that covers most annotated background to be the background, "none" does not, a
+            number declares that part. Where label 0 occurs, "auto" declares nothing.
+        background_class: the background is matched and averaged like any part (STEGO, Leopart).
+        ignore_unlabelled: leave out pixels annotated as background.
+        partial_annotation: the annotation does not cover the object, so the foreground IoU is not reported.
+
+    Raises:
+        ConfigError: if an argument has an unusable value.
+
+    >>> evaluator = PartEvaluator(num_parts=2, part_names=["head", "body"])
+    >>> target = np.array([[0, 1, 1], [0, 2, 2]])
+    >>> evaluator.update((3 - target) % 3, target)
+    >>> evaluator.compute().part_miou
+    1.0
+    """
+
+    def __init__(
+        self,
+        num_parts: int | Mapping[str, int],
+        part_names: Sequence[str] | None = None,
+        *,
+        assignment: str = "one-to-one",
+        by: str | None = None,
+        scope: str = "dataset",
+        background: str | int = "auto",
+        background_class: bool = False,
+        ignore_unlabelled: bool = False,
+        partial_annotation: bool = False,
+    ) -> None:
+        self.num_parts = dict(num_parts) if isinstance(num_parts, Mapping) else num_parts
+        self.part_names = PartNames(part_names or [""] * self.highest_part)
+        self.rule = MatchRule(assignment, by, "none", background_class)
+        self.scope = scope
+        self.background = background
+        self.ignore_unlabelled = ignore_unlabelled
+        self.partial_annotation = partial_annotation
+        self._check()
+        self.reset()
+
+    def _check(self) -> None:
+        if not 1 <= self.highest_part <= MAX_PARTS or len(self.part_names) > MAX_PARTS:
+            raise ConfigError(
+                f"Expected 1..{MAX_PARTS} parts on both sides, but got {self.num_parts} discovered and "
+                f"{len(self.part_names)} annotated ones."
+            )
+        if self.scope not in SCOPES:
+            raise ConfigError(f"Expected a scope of {', '.join(SCOPES)}, but got {self.scope!r}.")
+        if isinstance(self.num_parts, dict) and self.scope != "category":
+            raise ConfigError(
+                f"Expected scope 'category' where categories have a number of parts of their own, but got "
+                f"{self.scope!r}."
+            )
+        if self.background not in ("auto", "none") and not (
+            isinstance(self.background, int) and 1 <= self.background <= self.highest_part
+        ):
+            raise ConfigError(
+                f"Expected background auto, none or a part 1..{self.highest_part}, but got {self.background!r}."
+            )
+
+    @property
+    def highest_part(self) -> int:
+        """The largest K of all categories."""
+        return max(self.num_parts.values(), default=0) if isinstance(self.num_parts, dict) else self.num_parts
+
+    def reset(self) -> None:
+        """Forget all images."""
+        self.tables = ImageTables((self.highest_part + 1, len(self.part_names) + 1))
+
+    def update(
+        self,
+        predicted: Labels,
+        target: Labels,
+        *,
+        image_id: str | Sequence[str] | None = None,
+        category: str | Sequence[str | None] | None = None,
+        unit: str | Sequence[str | None] | None = None,
+    ) -> None:
+        """Count one image (H, W) or a batch (B, H, W).
+
+        Args:
+            predicted: whole numbers 0..K; 255 counts as background.
+            target: whole numbers 0..P, 255 left out.
+            image_id: one for each image; an image of a known id is refused.
+            category: class or super-category, for scope "category".
+            unit: sampling unit, for the bootstrap.
+
+        Raises:
+            DataError: if shapes differ, a label is out of range, or an image comes twice; the image is named.
+        """
+        if predicted.ndim == 3:
+            size = len(predicted)
+            if len(target) != size:
+                raise DataError(
+                    f"Expected as many annotated as predicted images, but got {len(target)} and {size}."
+                )
+            items = zip(
+                predicted,
+                target,
+                _each(image_id, size),
+                _each(category, size),
+                _each(unit, size),
+                strict=True,
+            )
+            for p, t, i, c, u in items:
+                self._update(p, t, i, c, u)
+        else:
+            self._update(predicted, target, image_id, category, unit)  # type: ignore[arg-type]
+
+    def _update(
+        self, predicted: Labels, target: Labels, image_id: str | None, category: str | None, unit: str | None
+    ) -> None:
+        try:
+            table = contingency_table(
+                predicted,
+                target,
+                self._parts_of(category),
+                len(self.part_names),
+                ignore_unlabelled=self.ignore_unlabelled,
+            )
+        except DataError as error:
+            raise DataError(f"Image {image_id!r}: {error}") from error
+        padded = np.zeros(self.tables.shape, np.int64)
+        padded[: len(table)] = table
+        self.tables.add(padded, image_id, category, unit)
+
+    def _parts_of(self, category: str | None) -> int:
+        if not isinstance(self.num_parts, dict):
+            return self.num_parts
+        if category not in self.num_parts:
+            raise DataError(f"Expected a category of {', '.join(self.num_parts)}, but got {category!r}.")
+        return self.num_parts[category]
+
+    def merge(self, other: PartEvaluator) -> None:
+        """Add the images of another evaluator with the same settings.
+
+        Raises:
+            ConfigError: if the settings differ.
+            DataError: if both counted the same image.
+        """
+        mine, theirs = ({k: v for k, v in vars(e).items() if k != "tables"} for e in (self, other))
+        differing = [name for name in mine if mine[name] != theirs[name]]
+        if differing:
+            raise ConfigError(f"Expected evaluators with equal settings, but {', '.join(differing)} differ.")
+        self.tables.extend(other.tables)
+
+    def resolved_rule(self) -> MatchRule:
+        """The rule with background "auto" decided: declare one if label 0 never occurs."""
+        if self.background != "auto":
+            return replace(self.rule, background=self.background)
+        used = self.tables.total()[0].any()
+        return replace(self.rule, background="none" if used or self.rule.background_class else "largest")
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """Scores beyond the usual ones that these settings ask for."""
+        return ("class_miou",) if self.rule.background_class else ()
+
+    def compute(
+        self, matchings: Mapping[str, Matching] | None = None, *, fitted_on: str | None = None
+    ) -> EvaluationResult:
+        """All scores of what was counted so far.
+
+        Args:
+            matchings: group -> a matching fitted elsewhere; default: fitted here.
+            fitted_on: where such matchings come from, for the record.
+
+        Raises:
+            DataError: if no image was counted, or a group has no matching.
+        """
+        if not len(self.tables):
+            raise DataError("Expected at least one image, but none was counted; call update first.")
+        names, membership = group_images(self.tables, self.scope)
+        tables = self.tables.grouped(membership, len(names))
+        rule = self.resolved_rule()
+        if matchings is None:
+            matchings = {
+                name: match_parts(table, rule=rule) for name, table in zip(names, tables, strict=True)
+            }
+        used = select_matchings(matchings, names, self.tables.shape)
+        targets = targets_of(list(used.values()))
+        scores = score_tables(tables, targets, self.extra)
+        if self.partial_annotation:
+            scores.pop("foreground_iou")
+        own_parts = isinstance(self.num_parts, dict)
+        total = None if own_parts else tables.sum(0)
+        return EvaluationResult(
+            scores={name: float(value) for name, value in mean_over_groups(scores).items()},
+            per_part=part_scores(fold(tables, targets).sum(0), used.values(), self.part_names),
+            matchings=used,
+            table=total,
+            pooled={} if total is None else {name: float(f(total)) for name, f in UNMATCHED.items()},
+            rule=rule,
+            scope=self.scope,
+            num_images=len(self.tables),
+            num_parts=self.highest_part,
+            fitted_on=fitted_on or "this split",
+            groups=group_scores(names, membership, scores) if self.scope == "category" else {},
+            notes=result_notes(self, rule, used.values()),
+        )
+
+
+def _each(value: str | Sequence[str | None] | None, size: int) -> Sequence[str | None]:
+    """One value for each image of a batch."""
+    return [value] * size if value is None or isinstance(value, str) else value
