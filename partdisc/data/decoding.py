@@ -26,7 +26,7 @@ from PIL import Image, UnidentifiedImageError
 from partdisc.data.pixels import alpha_channel, array_to_rgb, is_pixels, to_rgb
 from partdisc.errors import ConfigError, DataError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000")
 FORMATS_TEXT = "JPEG, PNG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000"
 MAX_PIXELS = 178_956_970  # beyond it Pillow itself refuses: a decompression bomb
 

@@ -107,7 +107,7 @@ def _walk(folder: Path, root: Path, parents: tuple[tuple[int, int], ...]) -> Ite
         path = folder / entry.name
         if entry.name.startswith("."):
             yield None
-        elif entry.is_dir():
+        elif os.path.isdir(path):  # unlike entry.is_dir() it does not raise on circular links
             yield from _walk(path, root, (*parents, key))
         else:
             yield _candidate(path, root) if _is_image_name(entry.name) else None
