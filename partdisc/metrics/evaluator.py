@@ -9,11 +9,11 @@ import numpy as np
 
 from partdisc.errors import ConfigError, DataError
 from partdisc.metrics.functional.contingency import Labels, contingency_table
-from partdisc.metrics.grouping import SCOPES, group_images, select_matchings
-from partdisc.metrics.matching import Matching, MatchRule, fold, match_parts
+from partdisc.metrics.grouping import SCOPES, group_images
+from partdisc.metrics.matching import Matching, MatchRule
 from partdisc.metrics.notes import result_notes
 from partdisc.metrics.result import EvaluationResult, group_scores, part_scores
-from partdisc.metrics.scoring import UNMATCHED, mean_over_groups, score_tables, targets_of
+from partdisc.metrics.scoring import SCORES, UNMATCHED, GroupedScores, mean_over_groups, score_groups
 from partdisc.metrics.tables import ImageTables
 from partdisc.parts import MAX_PARTS, PartNames
 
@@ -185,9 +185,27 @@ class PartEvaluator:
         return replace(self.rule, background="none" if used or self.rule.background_class else "largest")
 
     @property
-    def extra(self) -> tuple[str, ...]:
-        """Scores beyond the usual ones that these settings ask for."""
-        return ("class_miou",) if self.rule.background_class else ()
+    def score_names(self) -> tuple[str, ...]:
+        """The scores that these settings report."""
+        names = [name for name in SCORES if name != "foreground_iou" or not self.partial_annotation]
+        return (*names, "class_miou") if self.rule.background_class else tuple(names)
+
+    def score(
+        self, matchings: Mapping[str, Matching] | None = None
+    ) -> tuple[list[str], np.ndarray, GroupedScores]:
+        """Match and score every group of images.
+
+        Returns:
+            names of the groups, the group of every image, their scores.
+
+        Raises:
+            DataError: if no image was counted, or a group has no matching.
+        """
+        if not len(self.tables):
+            raise DataError("Expected at least one image, but none was counted; call update first.")
+        names, groups = group_images(self.tables, self.scope)
+        rule = self.resolved_rule()
+        return names, groups, score_groups(self.tables, names, groups, rule, matchings, self.score_names)
 
     def compute(
         self, matchings: Mapping[str, Matching] | None = None, *, fitted_on: str | None = None
@@ -201,35 +219,22 @@ class PartEvaluator:
         Raises:
             DataError: if no image was counted, or a group has no matching.
         """
-        if not len(self.tables):
-            raise DataError("Expected at least one image, but none was counted; call update first.")
-        names, membership = group_images(self.tables, self.scope)
-        tables = self.tables.grouped(membership, len(names))
+        names, groups, grouped = self.score(matchings)
         rule = self.resolved_rule()
-        if matchings is None:
-            matchings = {
-                name: match_parts(table, rule=rule) for name, table in zip(names, tables, strict=True)
-            }
-        used = select_matchings(matchings, names, self.tables.shape)
-        targets = targets_of(list(used.values()))
-        scores = score_tables(tables, targets, self.extra)
-        if self.partial_annotation:
-            scores.pop("foreground_iou")
-        own_parts = isinstance(self.num_parts, dict)
-        total = None if own_parts else tables.sum(0)
+        table = None if isinstance(self.num_parts, dict) else self.tables.total()
         return EvaluationResult(
-            scores={name: float(value) for name, value in mean_over_groups(scores).items()},
-            per_part=part_scores(fold(tables, targets).sum(0), used.values(), self.part_names),
-            matchings=used,
-            table=total,
-            pooled={} if total is None else {name: float(f(total)) for name, f in UNMATCHED.items()},
+            scores={name: float(value) for name, value in mean_over_groups(grouped.scores).items()},
+            per_part=part_scores(grouped.confusion, grouped.matchings.values(), self.part_names),
+            matchings=grouped.matchings,
+            table=table,
+            pooled={} if table is None else {name: float(score(table)) for name, score in UNMATCHED.items()},
             rule=rule,
             scope=self.scope,
             num_images=len(self.tables),
             num_parts=self.highest_part,
             fitted_on=fitted_on or "this split",
-            groups=group_scores(names, membership, scores) if self.scope == "category" else {},
-            notes=result_notes(self, rule, used.values()),
+            groups=group_scores(names, groups, grouped.scores) if self.scope == "category" else {},
+            notes=result_notes(self, rule, grouped.matchings.values()),
         )
 
 

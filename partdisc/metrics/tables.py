@@ -88,10 +88,6 @@ class ImageTables:
         """The table over all images, int64."""
         return np.asarray(self.matrix().sum(0), np.int64).reshape(self.shape)
 
-    def grouped(self, groups: Sequence[int] | np.ndarray, num_groups: int) -> np.ndarray:
-        """One table for each group of images, int64 of shape (num_groups, K + 1, P + 1)."""
-        return (membership(groups, num_groups) @ self.matrix()).toarray().reshape(num_groups, *self.shape)
-
 
 def membership(groups: Sequence[int] | np.ndarray, num_groups: int) -> sparse.csr_array:
     """Int64 matrix (num_groups, N) that adds up items by group."""
