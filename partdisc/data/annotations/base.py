@@ -117,6 +117,11 @@ class AnnotationSet(ABC):
         """P, the number of declared parts."""
         return len(self.part_names)
 
+    @property
+    def own_ids(self) -> dict[int, int]:
+        """{id in the annotation's own numbering: part id}; groups name their members by it."""
+        return {part: part for part in range(1, self.num_parts + 1)}
+
     @abstractmethod
     def instances(self, image: AnnotatedImage) -> list[PartInstance]:
         """The annotated regions of an image, (part id, bool mask (H, W)), in the order of the file.
@@ -151,7 +156,7 @@ class AnnotationSet(ABC):
         return None
 
     def foreground(self, image: AnnotatedImage) -> np.ndarray | None:
-        """Where the object is, bool (H, W), or None where the set does not say (a union of parts is no mask)."""
+        """Where the object is, bool (H, W), or None where the set does not say; a union of parts is no mask."""
         return None
 
     def image_path(self, image: AnnotatedImage) -> Path | None:

@@ -27,7 +27,10 @@ class PartInstance(NamedTuple):
 def paint(
     instances: Sequence[PartInstance], size: tuple[int, int], rule: str = "largest-first"
 ) -> np.ndarray:
-    """Paint instances into one label map; ignored regions show only where no part lies.
+    """Paint instances into one label map.
+
+    A region to ignore takes its turn among the parts by area and by file order; by "smallest-id" and "most" it
+    shows only where no part lies.
 
     Args:
         instances: part ids 1..P or 255, masks of shape (H, W).
@@ -46,15 +49,10 @@ def paint(
     """
     check_overlap_rule(rule)
     labels = np.zeros(size, np.uint8)
-    for instance in instances:
-        if instance.part == IGNORE:
-            labels[instance.mask] = IGNORE
-    parts = [instance for instance in instances if instance.part != IGNORE]
-    if rule == "most":
-        return _paint_most(parts, labels)
-    for instance in _ORDERS[rule](parts):
+    order = _ORDERS["smallest-id" if rule == "most" else rule]  # the highest id first, and 255 is the highest
+    for instance in order(instances):
         labels[instance.mask] = instance.part
-    return labels
+    return _give_to_most(instances, labels) if rule == "most" else labels
 
 
 def check_overlap_rule(rule: str) -> str:
@@ -64,10 +62,10 @@ def check_overlap_rule(rule: str) -> str:
     return rule
 
 
-def _paint_most(parts: Sequence[PartInstance], labels: np.ndarray) -> np.ndarray:
+def _give_to_most(instances: Sequence[PartInstance], labels: np.ndarray) -> np.ndarray:
     best = np.zeros(labels.shape, np.int32)
-    for part in sorted({instance.part for instance in parts}):
-        votes = np.sum([i.mask for i in parts if i.part == part], axis=0, dtype=np.int32)
+    for part in sorted({instance.part for instance in instances} - {IGNORE}):
+        votes = np.asarray(sum(i.mask.astype(np.int32) for i in instances if i.part == part))
         wins = votes > best  # strictly: ties stay with the lower id
         labels[wins], best[wins] = part, votes[wins]
     return labels

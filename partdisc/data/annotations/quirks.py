@@ -13,7 +13,7 @@ from typing import Any
 HANDLED = {
     "two-point polygon": "drawn as the box it stands for",
     "zero area": "declared area 0: left out, as everybody does",
-    "crowd": "painted as ignored (255) wherever no part lies",
+    "crowd": "painted as ignored (255)",
     "outside the image": "clipped to the image",
     "several pieces": "a part cut in two by what stands before it: kept as one",
     "overlap": "pixels in two or more parts: painted by the overlap rule",
@@ -26,20 +26,22 @@ HANDLED = {
     "object without parts": "an object that nobody divided into parts",
     "not in split": "listed in the split, but not annotated: left out",
     "no image file": "annotated, but the image itself is not there",
+    "no object mask": "the mask of the object is not there; its keypoints are used",
 }
 BROKEN = {
     "duplicate image id": "the first is kept",
     "duplicate file name": "the first is kept",
-    "duplicate annotation id": "the first is kept",
+    "duplicate annotation id": "kept, since nothing here hangs on it; an exact repetition is dropped",
     "unknown image id": "left out",
     "unknown category id": "left out",
-    "unknown part": "left out",
+    "unknown part": "not among the parts of its class: left out",
     "bad coordinates": "not finite numbers: left out",
     "bad polygon": "fewer than three points, or half a point: left out",
     "bad RLE": "damaged, or not of the image's size: left out",
     "far outside the image": "left out",
     "no segmentation": "left out",
     "bad entry": "not as the format wants it: left out",
+    "bad box": "left out",
     "bad size": "no usable width and height: the image is left out",
     "file name outside its folder": "the image is left out",
     "missing image": "the image is left out",
@@ -111,10 +113,11 @@ class QuirkReport:
         rest = len(self._found[kind]) - len(shown)
         told = "; ".join(s for s in shown if s) + (f"; and {rest} more" if rest else "")
         state = "broken" if kind in BROKEN else "handled"
-        return f"{kind} ({state}, {len(self._found[kind])}): {BROKEN.get(kind) or HANDLED[kind]}. {told}".rstrip()
+        treatment = BROKEN.get(kind) or HANDLED[kind]
+        return f"{kind} ({state}, {len(self._found[kind])}): {treatment}. {told}".rstrip()
 
     def to_json(self, examples: int | None = 10) -> list[dict[str, Any]]:
-        """One object for each kind: kind, state, count, what was done, and the first `examples` (None: all)."""
+        """One object for each kind with its count, what was done, and the first `examples` (None: all)."""
         return [
             {
                 "kind": kind,

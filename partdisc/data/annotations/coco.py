@@ -1,0 +1,201 @@
+"""COCO annotations: one file, a file for each split, or the usual folders around them.
+
+A folder is searched for `annotations.json`, `_annotations.coco.json`, `*.json` and `annotations/*.json`; folders in
+it that hold an `annotations.json` of their own are splits. Part ids follow the category ids in rising order; a
+category named background is no part.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from partdisc.data.annotations.base import AnnotatedImage, AnnotationSet
+from partdisc.data.annotations.coco_file import Category, CocoFile, CocoImage, read_coco_file
+from partdisc.data.annotations.painting import PartInstance
+from partdisc.data.annotations.places import existing_folder, first_folder_with
+from partdisc.data.annotations.quirks import QuirkReport
+from partdisc.data.annotations.splits import Split
+from partdisc.errors import DataError
+from partdisc.parts import IGNORE
+
+SPLITS = ("train", "val", "test")
+FILE_NAMES = ("annotations.json", "_annotations.coco.json")
+
+
+class CocoAnnotations(AnnotationSet):
+    """Part masks from COCO files."""
+
+    format = "coco"
+    has_instances = True
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        sources: Mapping[str | None, CocoFile],
+        *,
+        images_root: Path | None,
+        split: Split,
+        overlap: str,
+        report: QuirkReport,
+    ) -> None:
+        categories = _join_categories(path, sources.values())
+        parts = [c for c in sorted(categories.values(), key=lambda c: c.id) if not c.is_background]
+        self._part_of = {category.id: part for part, category in enumerate(parts, start=1)}
+        self._categories = categories
+        self._contents: dict[str, CocoImage] = {}
+        images = [
+            self._register(split_name, source, image, len(sources) > 1)
+            for split_name, source in sources.items()
+            for image in source.images
+            if split.wants(image.file_name, split_name)
+        ]
+        super().__init__(
+            path,
+            part_names=[category.name for category in parts],
+            images=images,
+            images_root=images_root,
+            super_parts=_super_parts(parts),
+            overlap=overlap,
+            report=report,
+        )
+        self._note_absences()
+
+    @property
+    def own_ids(self) -> dict[int, int]:
+        """{category id: part id}."""
+        return dict(self._part_of)
+
+    def _register(
+        self, split: str | None, source: CocoFile, content: CocoImage, many: bool
+    ) -> AnnotatedImage:
+        id = content.file_name
+        if many and id in self._contents:
+            id = f"{split}/{id}"  # two splits use one bare name
+        self._contents[id] = content
+        return AnnotatedImage(
+            id=id,
+            file_name=content.file_name,
+            width=content.width,
+            height=content.height,
+            category=self._category_of(content),
+            super_category=self._super_category_of(content),
+            split=split,
+        )
+
+    def _category_of(self, content: CocoImage) -> str | None:
+        return None  # COCO files do not class images; PartImageNet does
+
+    def _super_category_of(self, content: CocoImage) -> str | None:
+        """The super-category all entries of an image share, or None."""
+        found = {self._categories[entry.category].supercategory for entry in content.entries}
+        return found.pop() or None if len(found) == 1 else None
+
+    def _note_absences(self) -> None:
+        seen: set[int] = set()
+        for image in self.images:
+            entries = self._contents[image.id].entries
+            seen |= {entry.category for entry in entries}
+            if not entries:
+                self.report.note("no annotation", image=image.id)
+        for category in self._part_of:
+            if category not in seen:
+                self.report.note("absent part", entry=self._categories[category].name)
+
+    def instances(self, image: AnnotatedImage) -> list[PartInstance]:
+        """One region for each usable entry; crowds come as regions to ignore."""
+        found = []
+        for entry in self._contents[image.id].entries:
+            mask = entry.segmentation.mask()
+            if not mask.any():
+                name = self._categories[entry.category].name
+                self.report.note("no pixels", image=image.id, entry=name)
+            else:
+                found.append(PartInstance(IGNORE if entry.crowd else self._part_of[entry.category], mask))
+        return found
+
+
+def _join_categories(path: str | os.PathLike[str], sources: Iterable[CocoFile]) -> dict[int, Category]:
+    joined: dict[int, Category] = {}
+    for source in sources:
+        for category in source.categories.values():
+            if joined.setdefault(category.id, category).name != category.name:
+                raise DataError(
+                    f"The files of {path} disagree on category {category.id}: "
+                    f"{joined[category.id].name!r} and, in {source.path.name}, {category.name!r}."
+                )
+    return joined
+
+
+def _super_parts(parts: Sequence[Category]) -> dict[str, tuple[int, ...]]:
+    groups: dict[str, list[int]] = {}
+    for part, category in enumerate(parts, start=1):
+        groups.setdefault(category.supercategory, []).append(part)
+    # one super-category for everything says nothing
+    return {} if len(groups) < 2 or "" in groups else {name: tuple(ids) for name, ids in groups.items()}
+
+
+def read_coco(
+    path: str | os.PathLike[str],
+    *,
+    images: str | os.PathLike[str] | None = None,
+    split: Split | None = None,
+    overlap: str = "largest-first",
+) -> CocoAnnotations:
+    """Open COCO annotations: a JSON file, or a folder that holds some.
+
+    Raises:
+        ConfigError: if a path or the split does not exist.
+        DataError: if a file is not COCO, or the files contradict each other.
+    """
+    split = split or Split()
+    places = find_coco_files(Path(path))
+    split.check_name(path, [name for name in places if name is not None])
+    wanted = {name: file for name, file in places.items() if split.name in (None, name)}
+    report = QuirkReport()
+    sources = {name: read_coco_file(file, report) for name, file in wanted.items()}
+    names = [image.file_name for source in sources.values() for image in source.images]
+    root = existing_folder(images, what="a folder of images") if images else _find_images(wanted, names)
+    found = CocoAnnotations(path, sources, images_root=root, split=split, overlap=overlap, report=report)
+    split.note_missing(report)
+    return found
+
+
+def find_coco_files(path: Path) -> dict[str | None, Path]:
+    """{split: JSON file} of a file or folder; the split is None where nothing names one.
+
+    Raises:
+        DataError: if a folder holds no JSON file.
+    """
+    if not path.is_dir():
+        return {None: path}
+    for folder in (path, path / "annotations"):
+        for name in FILE_NAMES:
+            if (folder / name).is_file():
+                return {None: folder / name}
+    places: dict[str | None, Path] = {}
+    for child in sorted(path.iterdir()):
+        for name in FILE_NAMES:
+            if (child / name).is_file():
+                places[child.name] = child / name
+    for folder in (path / "annotations", path):
+        if not places:
+            places.update({_split_of(file): file for file in sorted(folder.glob("*.json"))})
+    if not places:
+        raise DataError(f"Expected a COCO file in {path}, but found no .json there.")
+    only = next(iter(places))
+    return {None: places[only]} if len(places) == 1 and only not in SPLITS else places
+
+
+def _split_of(file: Path) -> str:
+    """The split a file name stands for: train.json, instances_val2017.json."""
+    return file.stem.removeprefix("instances_")
+
+
+def _find_images(places: Mapping[str | None, Path], names: Sequence[str]) -> Path | None:
+    folders = []
+    for split, file in places.items():
+        for base in (file.parent, file.parent.parent):
+            folders += [base / "images", base / (split or "images"), base / "images" / (split or ""), base]
+    return first_folder_with(folders, names)

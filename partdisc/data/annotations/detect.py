@@ -1,0 +1,93 @@
+"""Which format a path holds, told from names and the first bytes; nothing is parsed here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from partdisc.data.annotations.coco import find_coco_files
+from partdisc.data.annotations.keypoint_json import find_keypoint_file
+from partdisc.errors import ConfigError, DataError
+
+# what each format looks like, for --help and for the error
+FORMATS = {
+    "partimagenet-ood": "train.json, val.json, test.json beside train/<synset>/<synset>_<n>.JPEG",
+    "partimagenet-seg": "annotations/<split>/<split>.json and images/<split>/*.JPEG",
+    "coco": "a COCO .json file, or a folder with annotations.json or annotations/*.json",
+    "pascal-part": "Annotations_Part/*.mat, usually beside JPEGImages/",
+    "mask-folder": "masks/*.png beside images/, with parts.json",
+    "cub": "images.txt and parts/part_locs.txt",
+    "celeba": "list_landmarks_celeba.txt or list_landmarks_align_celeba.txt",
+    "celebamask-hq": "CelebAMask-HQ-mask-anno/<n>/<index>_<part>.png",
+    "keypoint-json": "joints.json with joint_names and images",
+}
+SYNSET_FILE = re.compile(r'"file_name"\s*:\s*"(?:[^"]*/)?n\d{8}_[^"]*\.JPEG"')
+HEAD = 1 << 20  # bytes looked at
+SPLITS = ("train", "val", "test")
+
+
+def detect_format(path: Path) -> str:
+    """The name of the format at `path`.
+
+    Raises:
+        ConfigError: if there is nothing at `path`.
+        DataError: if it looks like none of `FORMATS`.
+    """
+    if path.is_file():
+        found = _format_of_file(path)
+    elif path.is_dir():
+        found = _format_of_folder(path)
+    else:
+        raise ConfigError(f"Expected annotations at {path}, but there is no such file or folder.")
+    if found is None:
+        shapes = "; ".join(f"{name}: {shape}" for name, shape in FORMATS.items())
+        raise DataError(f"Cannot tell the format of {path}; pass --format. Known are {shapes}.")
+    return found
+
+
+def _format_of_file(path: Path) -> str | None:
+    if path.suffix.lower() != ".json":
+        return None
+    with open(path, encoding="utf-8", errors="replace") as file:
+        head = file.read(HEAD)
+    return "keypoint-json" if '"joint_names"' in head else "coco"
+
+
+def _format_of_folder(path: Path) -> str | None:
+    if (path / "images.txt").is_file() and (path / "parts" / "part_locs.txt").is_file():
+        return "cub"
+    if (path / "CelebAMask-HQ-mask-anno").is_dir():
+        return "celebamask-hq"
+    if any(path.glob("list_landmarks*")) or any(path.glob("Anno/list_landmarks*")):
+        return "celeba"
+    if (path / "Annotations_Part").is_dir() or any(path.glob("*.mat")):
+        return "pascal-part"
+    if any((path / "annotations" / split / f"{split}.json").is_file() for split in SPLITS):
+        return "partimagenet-seg"
+    if (path / "masks").is_dir() and ((path / "parts.json").is_file() or not _has_json(path)):
+        return "mask-folder"
+    return _format_of_json_folder(path) or ("mask-folder" if (path / "masks").is_dir() else None)
+
+
+def _has_json(path: Path) -> bool:
+    return find_keypoint_file(path) != path or any(_is_coco(file) for file in path.glob("*.json"))
+
+
+def _format_of_json_folder(path: Path) -> str | None:
+    if find_keypoint_file(path) != path:
+        return "keypoint-json"
+    try:
+        places = [file for file in find_coco_files(path).values() if _is_coco(file)]
+    except DataError:
+        return None
+    if not places:
+        return None
+    with open(places[0], encoding="utf-8", errors="replace") as file:
+        synsets = SYNSET_FILE.search(file.read(HEAD))
+    return "partimagenet-ood" if synsets and places[0].stem in SPLITS else "coco"
+
+
+def _is_coco(file: Path) -> bool:
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        head = stream.read(HEAD)
+    return any(f'"{key}"' in head for key in ("images", "annotations", "categories"))
