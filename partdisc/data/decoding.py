@@ -173,15 +173,19 @@ def explain(error: BaseException) -> str:
     if isinstance(error, Unusable):
         return str(error)
     if isinstance(error, Image.DecompressionBombError):
-        return f"It is oversized: more than {MAX_PIXELS:,} pixels (a decompression bomb?)."
+        return f"It is oversized, perhaps a decompression bomb ({_one_line(error)})."
     if isinstance(error, FileNotFoundError):
         return "There is no such file."
     if isinstance(error, OSError) and error.errno is not None:
         return f"It cannot be opened: {error.strerror}."
-    text = " ".join(str(error).split()).rstrip(".")
+    text = _one_line(error)
     if "truncated" in text.lower():
         return f"It is truncated, the file ends too early ({text})."
     return f"It cannot be decoded: {text or 'no further explanation'} ({type(error).__name__})."
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def _unidentified(head: bytes) -> str:

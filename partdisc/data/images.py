@@ -122,7 +122,7 @@ def _open_source(
     if isinstance(source, (str, os.PathLike)):
         found = find_candidates(source)
         return found, _check_all(found.candidates, workers, max_pixels)
-    items = [source] if is_pixels(source) and getattr(source, "ndim", 2) <= 3 else list(source)
+    items = _items(source)
     found = find_files([item for item in items if not is_pixels(item)])
     from_files = iter(_check_all(found.candidates, workers, max_pixels))
     checked = (
@@ -130,6 +130,20 @@ def _open_source(
         for index, item in enumerate(items)
     )
     return found, checked
+
+
+def _items(source: Any) -> list[Any]:
+    """The images of a sequence; an array of more than three axes is a sequence of images, a smaller one an image."""
+    if is_pixels(source) and getattr(source, "ndim", 2) <= 3:
+        return [source]
+    items = list(source) if isinstance(source, Iterable) else [source]
+    for item in items:
+        if not is_pixels(item) and not isinstance(item, (str, os.PathLike)):
+            raise ConfigError(
+                "Expected images as a path, a sequence of paths, or uint8 arrays, Pillow images or tensors, "
+                f"but got {type(item).__name__}."
+            )
+    return items
 
 
 def _record_pixels(item: Any, index: int) -> ImageRecord:
@@ -199,5 +213,5 @@ def _nothing_usable(source: Any, result: ImageList) -> str:
     elif result.ignored:
         text += f" among {result.ignored} files: no name ends like an image's (.jpg, .png, ...)."
     else:
-        text += ": it is empty."
+        text += ": there is no file."
     return text

@@ -6,8 +6,15 @@ the number of workers nor on their speed: batches come in the planned order, ima
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
 
 import numpy as np
@@ -71,28 +78,24 @@ class ImageLoader:
         return self._run_ahead()
 
     def _run_ahead(self) -> Iterator[LoadedBatch]:
-        import torch
-        from torch.utils.data import DataLoader
-
-        loader: DataLoader[LoadedBatch] = DataLoader(
-            self._plan,  # type: ignore[arg-type]
-            batch_size=None,
-            collate_fn=_unchanged,  # type: ignore[arg-type]
-            num_workers=min(self.workers, max(len(self._plan), 1)),
-            prefetch_factor=self.prefetch,
-            # forking needs no import in the worker; the parent's threads do not matter, workers only decode
-            multiprocessing_context="fork" if sys.platform == "linux" else None,
-            generator=torch.Generator(),  # else the loader draws its workers' seeds from the global one
-        )
+        # forking needs neither an import nor a main guard; the parent's threads do not matter, workers only decode
+        context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+        pool = ProcessPoolExecutor(self.workers, context, initializer=_start_worker, initargs=(self._plan,))
+        ahead: deque[Future[LoadedBatch]] = deque()
         try:
-            yield from loader
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
+            for index in range(len(self._plan)):
+                ahead.append(pool.submit(_load, index))
+                if len(ahead) > self.workers * self.prefetch:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        except BrokenProcessPool as error:
             raise DataError(
                 "A process that decodes images died; the system may have killed it for its memory. "
-                f"Use fewer workers (now {self.workers}) or none ({_one_line(error)})."
+                f"Use fewer workers (now {self.workers}) or none."
             ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Plan:
@@ -124,9 +127,24 @@ def _decode(record: ImageRecord, size: tuple[int, int]) -> np.ndarray:
     return load_rgb(record.path, size)
 
 
-def _unchanged(batch: LoadedBatch) -> LoadedBatch:
-    return batch
+_worker_plan: _Plan  # in a worker process: what it decodes from
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def _start_worker(plan: _Plan) -> None:
+    global _worker_plan
+    _worker_plan = plan
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends its workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """No worker outlives a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _load(index: int) -> LoadedBatch:
+    return _worker_plan[index]

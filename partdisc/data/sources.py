@@ -66,14 +66,14 @@ def find_candidates(source: str | os.PathLike[str]) -> Found:
     """
     text = os.fspath(source)
     path = Path(text).expanduser()
-    if path.is_dir():
+    if text and path.is_dir():
         return _from_folder(path)
-    if os.path.lexists(path):
+    if text and os.path.lexists(path):
         return _from_list(path) if path.suffix.lower() in LIST_SUFFIXES else _from_files([path])
     if _GLOB_CHARACTERS & set(text):
         return _from_glob(os.path.expanduser(text))
     raise ConfigError(
-        f"Expected images at {text}, but there is no such file or folder. "
+        f"Expected images at {text or 'an empty path'}, but there is no such file or folder. "
         "Give a folder, a glob in quotes, a text list of paths, or one image."
     )
 
@@ -118,18 +118,23 @@ def _from_glob(pattern: str) -> Found:
     parts = PurePath(pattern).parts
     fixed = next(i for i, part in enumerate(parts) if _GLOB_CHARACTERS & set(part))
     root = Path(*parts[:fixed])
-    found: dict[Path, Candidate | None] = {}
-    for match in map(Path, glob.glob(pattern, recursive=True)):
-        for candidate in _walk(match, root, ()) if match.is_dir() else [_candidate(match, root)]:
-            if candidate is not None:
-                found[candidate.path] = candidate if _is_image_name(candidate.id) else None
-    return _sorted(root, list(found.values()))
+    found: list[Candidate | None] = []
+    walked: set[Path] = set()
+    for match in sorted(set(map(Path, glob.glob(pattern, recursive=True)))):
+        if not walked.isdisjoint(match.parents):
+            continue
+        if match.is_dir():
+            walked.add(match)
+            found += _walk(match, root, ())
+        else:
+            found.append(_candidate(match, root) if _is_image_name(match.name) else None)
+    return _sorted(root, found)
 
 
 def _from_list(path: Path) -> Found:
     """One path a line, relative to the list's own folder or else to the working directory."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"Cannot read {path} as a text list of images, one path a line: {error}."
