@@ -60,7 +60,8 @@ class Progress:
         unit: what is counted.
         log: where the same numbers go as JSON lines.
         verbosity: 0 prints nothing, 1 the line.
-        initial: items done by an earlier run; they count towards the total, not towards the rate.
+        interval: seconds between lines where stderr is no terminal.
+        stream: where the line goes; None is stderr.
     """
 
     def __init__(
@@ -71,15 +72,14 @@ class Progress:
         unit: str = "images",
         log: StepLog | None = None,
         verbosity: int = 1,
-        initial: int = 0,
         interval: float = 5.0,
         stream: TextIO | None = None,
     ) -> None:
-        self.stage, self.total, self.unit, self.done = stage, total, unit, initial
+        self.stage, self.total, self.unit, self.done = stage, total, unit, 0
         self.log = log or StepLog()
         self.verbosity = verbosity
         self.stream = stream or sys.stderr
-        self._initial = initial
+        self._initial = 0
         self._tty = hasattr(self.stream, "isatty") and self.stream.isatty()
         self._interval = 0.1 if self._tty else interval
         self._start = time.monotonic()
@@ -94,6 +94,11 @@ class Progress:
         if now - self._shown >= self._interval:
             self._shown = now
             self._print(rate, values)
+
+    def skip(self, count: int) -> None:
+        """Count items that an earlier run has done: they count towards the total, not towards the rate."""
+        self.done += count
+        self._initial += count
 
     def _print(self, rate: float, values: dict[str, Any], end: bool = False) -> None:
         if not self.verbosity:

@@ -144,8 +144,12 @@ class FeatureStore:
             found = files.read_json(index, schema=SCHEMA, version=VERSION)["key"]
             differing = sorted(k for k in {*found, *self.key} if found.get(k) != self.key.get(k))
             if differing:
-                told = "; ".join(f"{k}: {_short(found.get(k))} there, {_short(self.key.get(k))} here" for k in differing)
-                raise ArtifactError(f"The features in {self.folder} were made otherwise ({told}). Use --overwrite.")
+                told = "; ".join(
+                    f"{k}: {_short(found.get(k))} there, {_short(self.key.get(k))} here" for k in differing
+                )
+                raise ArtifactError(
+                    f"The features in {self.folder} were made otherwise ({told}). Use --overwrite."
+                )
         else:
             files.write_json(index, {"key": self.key, "complete": False}, schema=SCHEMA, version=VERSION)
         files.remove_partial_files(self.folder)
@@ -165,9 +169,8 @@ class FeatureStore:
             "skipped": json.dumps(shard.skipped),
         }
         try:
-            files.write_each(
-                self.path(number), lambda p: save_file({"features": shard.features.contiguous()}, p, metadata=metadata)
-            )
+            with files.atomic_path(self.path(number)) as partial:
+                save_file({"features": shard.features.contiguous()}, partial, metadata=metadata)
         except (OSError, SafetensorError) as error:
             raise ArtifactError(f"Cannot write features to {self.folder}: {error}.") from error
 
@@ -217,7 +220,9 @@ def read_shard(path: Path) -> Shard:
         ]
         return Shard(features, entries, json.loads(metadata["skipped"]))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"Cannot read the features in {path}: {error}. Make them anew with --overwrite.") from error
+        raise ArtifactError(
+            f"Cannot read the features in {path}: {error}. Make them anew: --overwrite."
+        ) from error
 
 
 def check_dtype(name: str) -> torch.dtype:

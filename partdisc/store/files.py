@@ -12,7 +12,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +144,3 @@ def check_free_space(folder: str | os.PathLike[str], needed: int, *, what: str) 
             f"{what} needs about {needed / 2**30:.1f} GiB in {place}, but only {free / 2**30:.1f} GiB are free. "
             "Free some space or choose another --out."
         )
-
-
-def write_each(path: str | os.PathLike[str], writer: Callable[[Path], None]) -> None:
-    """Let `writer` fill a temporary file that then replaces `path` (for libraries that write by file name)."""
-    with atomic_path(path) as partial:
-        writer(partial)

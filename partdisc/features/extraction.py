@@ -1,0 +1,292 @@
+"""From a list of images to their features, batch by batch.
+
+Images keep their aspect: the long side becomes `image_size`, the image is padded at the bottom and on the right to
+the backbone's stride, and cells that lie wholly in the padding are cut off. Batches are made of images with one
+padded size, so an image's features depend on that image alone, and the plan (batches, shards) depends on the image
+list alone: a resumed extraction repeats nothing and ends identically.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from partdisc.data import ImageList, ImageLoader, ImageRecord, list_images
+from partdisc.errors import ConfigError, DataError
+from partdisc.features.backbone import Backbone
+from partdisc.progress import Progress
+from partdisc.store.features import FeatureEntry, FeatureSet, FeatureStore, Shard, check_dtype
+
+DEFAULT_IMAGE_SIZE = 448
+SHARD_BYTES = 32 * 2**20  # what a kill can cost at most
+MEMORY_SHARE = 0.25  # of the free memory that features may take before they go to disk
+
+
+@dataclass(frozen=True)
+class ExtractionPlan:
+    """Which images share a batch and which batches share a shard; made from sizes alone, before any decoding.
+
+    Attributes:
+        shards: shards of batches of images.
+        sizes: resized (h, w) of each image, by id.
+        num_bytes: size of all features.
+    """
+
+    shards: list[list[list[ImageRecord]]]
+    sizes: dict[str, tuple[int, int]]
+    num_bytes: int
+
+
+def resized_size(height: int, width: int, image_size: int) -> tuple[int, int]:
+    """(h, w) with the long side at `image_size` and the aspect kept, at least one pixel.
+
+    >>> resized_size(300, 400, 448), resized_size(5000, 1, 448)
+    ((336, 448), (448, 1))
+    """
+    scale = image_size / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def plan_extraction(
+    images: ImageList, backbone: Backbone, *, image_size: int, batch_size: int, dtype: torch.dtype
+) -> ExtractionPlan:
+    """Group images by padded size into batches, and batches into shards of about `SHARD_BYTES`."""
+    if batch_size < 1:
+        raise ConfigError(f"Expected a batch size of at least 1, but got {batch_size}.")
+    if image_size < backbone.stride:
+        raise ConfigError(
+            f"Expected an image size of at least {backbone.stride} (a cell of {backbone.name}), but got {image_size}."
+        )
+    if backbone.fixed_size:
+        image_size = min(image_size, *backbone.fixed_size)
+    groups: dict[tuple[int, int], list[ImageRecord]] = {}
+    sizes = {}
+    for record in images.records:
+        sizes[record.id] = size = resized_size(record.height, record.width, image_size)
+        groups.setdefault(backbone.padded_size(*size), []).append(record)
+    batches = [
+        group[i : i + batch_size] for group in groups.values() for i in range(0, len(group), batch_size)
+    ]
+    row = backbone.num_channels * dtype.itemsize
+    shards: list[list[list[ImageRecord]]] = [[]]
+    total = filled = 0
+    for batch in batches:
+        needed = sum(math.prod(backbone.grid(*sizes[record.id])) * row for record in batch)
+        if shards[-1] and filled + needed > SHARD_BYTES:
+            shards.append([])
+            filled = 0
+        shards[-1].append(batch)
+        filled += needed
+        total += needed
+    return ExtractionPlan(shards, sizes, total)
+
+
+def features_key(images: ImageList, backbone: Backbone, *, image_size: int, dtype: str) -> dict[str, Any]:
+    """What identifies features: a store made with another key is refused."""
+    return {
+        "backbone": backbone.describe(),
+        "image_size": image_size,
+        "dtype": dtype,
+        "images": images.digest,
+    }
+
+
+def fits_in_memory(num_bytes: int) -> bool:
+    """Whether that many bytes are at most a quarter of the memory that is free now."""
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not every platform tells
+        free = 8 * 2**30
+    return num_bytes <= MEMORY_SHARE * free
+
+
+def extract_features(
+    backbone: Backbone,
+    images: Any,
+    *,
+    image_size: int = DEFAULT_IMAGE_SIZE,
+    store: str | os.PathLike[str] | None = None,
+    dtype: str = "float16",
+    batch_size: int = 8,
+    workers: int = 0,
+    device: str | torch.device | None = None,
+    verbosity: int = 0,
+) -> FeatureSet:
+    """Extract dense features of all images.
+
+    Args:
+        backbone: from `create_backbone`.
+        images: anything `list_images` takes: a folder, a glob, a text list, one file, paths, arrays, an ImageList.
+        image_size: long side in pixels to which images are resized.
+        store: a folder for the features; None keeps them in memory. An interrupted extraction goes on when called
+            again with the same arguments.
+        dtype: "float16", "bfloat16" or "float32".
+        batch_size: images of one batch.
+        workers: processes that decode ahead.
+        device: where the backbone runs; None leaves it where it is.
+        verbosity: 1 reports progress on stderr.
+
+    Raises:
+        DataError: if no image can be used, or features overflow `dtype`.
+        ArtifactError: if `store` holds features made otherwise.
+
+    >>> from partdisc.features import create_backbone
+    >>> backbone = create_backbone(weights="random")
+    >>> features = extract_features(backbone, [np.zeros((40, 64, 3), np.uint8)], image_size=64)
+    >>> features[0].shape, features.entries[0].content
+    (torch.Size([3, 4, 432]), (2.5, 4.0))
+    """
+    if not isinstance(images, ImageList):
+        images = list_images(images)
+    torch_dtype = check_dtype(dtype)
+    plan = plan_extraction(images, backbone, image_size=image_size, batch_size=batch_size, dtype=torch_dtype)
+    key = features_key(images, backbone, image_size=image_size, dtype=dtype)
+    target = FeatureStore(store, key) if store is not None else None
+    with Progress("features", len(images.records), verbosity=verbosity) as progress:
+        features = run_extraction(
+            backbone,
+            plan,
+            target,
+            dtype=torch_dtype,
+            workers=workers,
+            device=device,
+            progress=progress,
+            key=key,
+        )
+    if not len(features):
+        raise DataError(
+            f"None of the {len(images.records)} images could be decoded: {features.skipped[0]['reason']}"
+        )
+    return features
+
+
+def run_extraction(
+    backbone: Backbone,
+    plan: ExtractionPlan,
+    store: FeatureStore | None,
+    *,
+    dtype: torch.dtype,
+    workers: int,
+    device: str | torch.device | None,
+    progress: Progress,
+    key: dict[str, Any],
+) -> FeatureSet:
+    """Carry out a plan: into `store`, whose finished shards are kept, or into memory."""
+    backbone = backbone.to(device) if device is not None else backbone
+    backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    todo = [n for n in range(len(plan.shards)) if store is None or not store.has(n)]
+    done = set(range(len(plan.shards))) - set(todo)
+    progress.skip(sum(len(batch) for n in done for batch in plan.shards[n]))
+    batches = _extract_batches(backbone, [plan.shards[n] for n in todo], plan.sizes, dtype, workers, progress)
+    if store is None:
+        return FeatureSet(list(batches), key)
+    with _Writer(store.write) as writer:
+        for number, shard in zip(todo, batches, strict=True):
+            writer.put(number, shard)
+    return store.finish(len(plan.shards))
+
+
+def _extract_batches(
+    backbone: Backbone,
+    shards: Sequence[list[list[ImageRecord]]],
+    sizes: dict[str, tuple[int, int]],
+    dtype: torch.dtype,
+    workers: int,
+    progress: Progress,
+) -> Iterator[Shard]:
+    """Yield one finished shard after the other; the loader decodes ahead across shard borders."""
+    loader = iter(
+        ImageLoader([batch for shard in shards for batch in shard], lambda r: sizes[r.id], workers=workers)
+    )
+    for planned in shards:
+        rows, entries, skipped = [], [], []
+        for _ in planned:
+            loaded = next(loader)
+            skipped += [{"id": s.id, "reason": s.reason} for s in loaded.skipped]
+            if loaded.records:
+                maps = forward_batch(backbone, loaded.images, dtype)
+                for record, image, features in zip(loaded.records, loaded.images, maps, strict=True):
+                    entries.append(_entry(record, image.shape[:2], backbone))
+                    rows.append(features.flatten(0, 1))
+            progress.advance(len(loaded.records) + len(loaded.skipped))
+        features = torch.cat(rows) if rows else torch.empty(0, backbone.num_channels, dtype=dtype)
+        yield Shard(features, entries, skipped)
+
+
+def forward_batch(backbone: Backbone, images: Sequence[np.ndarray], dtype: torch.dtype) -> list[Tensor]:
+    """Features of images that share a padded size.
+
+    Args:
+        backbone: the backbone, where it shall run.
+        images: uint8 RGB (h_i, w_i, 3).
+        dtype: of the result.
+
+    Returns:
+        One (rows, columns, C) CPU tensor for each image: its own grid, padding cut off.
+    """
+    H, W = backbone.padded_size(*images[0].shape[:2])
+    batch = np.stack([_pad(image, H, W) for image in images])
+    device = backbone.mean.device
+    x = torch.from_numpy(batch)
+    if device.type == "cuda":
+        x = x.pin_memory().to(device, non_blocking=True)
+    with torch.inference_mode():
+        maps = backbone(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1).to(dtype)
+        if not torch.isfinite(maps.sum()):
+            _refuse_overflow(maps, dtype)
+        maps = maps.cpu()
+    grids = [backbone.grid(*image.shape[:2]) for image in images]
+    return [m[:rows, :columns] for m, (rows, columns) in zip(maps, grids, strict=True)]
+
+
+def _refuse_overflow(maps: Tensor, dtype: torch.dtype) -> None:
+    if not torch.isfinite(maps).all():
+        raise DataError(
+            f"Features do not fit {str(dtype).removeprefix('torch.')} (or the network gives NaN). "
+            "Use --feature-dtype bfloat16 or float32."
+        )
+
+
+def _pad(image: np.ndarray, H: int, W: int) -> np.ndarray:
+    h, w = image.shape[:2]
+    return image if (h, w) == (H, W) else np.pad(image, ((0, H - h), (0, W - w), (0, 0)), mode="edge")
+
+
+def _entry(record: ImageRecord, size: tuple[int, int], backbone: Backbone) -> FeatureEntry:
+    h, w = size
+    return FeatureEntry(
+        record.id,
+        (record.height, record.width),
+        backbone.grid(h, w),
+        (h / backbone.stride, w / backbone.stride),
+    )
+
+
+class _Writer:
+    """Calls `write` in a thread of its own, one call ahead, and raises here what it raised there."""
+
+    def __init__(self, write: Callable[[int, Shard], None]) -> None:
+        self._write = write
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> _Writer:
+        self._pool = ThreadPoolExecutor(1)
+        return self
+
+    def put(self, number: int, shard: Shard) -> None:
+        if self._pending is not None:
+            self._pending.result()
+        self._pending = self._pool.submit(self._write, number, shard)
+
+    def __exit__(self, exc_type: object, *rest: object) -> None:
+        self._pool.shutdown(wait=True)
+        if self._pending is not None and exc_type is None:
+            self._pending.result()
