@@ -60,9 +60,9 @@ def to_uint8(grey: np.ndarray) -> np.ndarray:
     low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0.0, 0.0)
     ranges = (1, 255, 65535) if grey.dtype.kind == "f" else (255, 65535)
     top = next((top for top in ranges if low >= 0 and high <= top), None)
-    start, span = (0, top) if top is not None else (low, high - low)
+    start, span = (0.0, top) if top is not None else (low, (high - low) or 1.0)
     scaled = np.where(finite, values - start, 0.0) * (255.0 / span)
-    return np.floor(np.where(finite, scaled, 0.0) + 0.5).astype(np.uint8)
+    return np.floor(scaled + 0.5).astype(np.uint8)
 
 
 def array_to_rgb(array: Any, name: str = "image") -> np.ndarray:
