@@ -1,1 +1,1 @@
-"""See the modules of this package."""
+"""Figures, overlays and the HTML report, from anybody's masks."""
