@@ -81,11 +81,12 @@ class CocoAnnotations(AnnotationSet):
             height=content.height,
             category=self._category_of(content),
             super_category=self._super_category_of(content),
+            unit=content.unit,
             split=split,
         )
 
     def _category_of(self, content: CocoImage) -> str | None:
-        return None  # COCO files do not class images; PartImageNet does
+        return content.category
 
     def _super_category_of(self, content: CocoImage) -> str | None:
         """The super-category all entries of an image share, or None."""

@@ -43,11 +43,16 @@ class Entry:
 
 @dataclass
 class CocoImage:
-    """An image of a COCO file with its usable entries, in the order of the file."""
+    """An image of a COCO file with its usable entries, in the order of the file.
+
+    `category` and `unit` are keys that partdisc writes and other programs pass over.
+    """
 
     file_name: str
     width: int
     height: int
+    category: str | None = None
+    unit: str | None = None
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -113,7 +118,8 @@ def _read_images(items: list[Any], report: QuirkReport) -> Iterator[tuple[Any, C
             report.note("bad entry", entry=f"image {position}", detail=str(item)[:60])
             continue
         entry, name = f"image {item['id']}", safe_name(item.get("file_name"))
-        width, height = item.get("width"), item.get("height")
+        width: Any = item.get("width")
+        height: Any = item.get("height")
         shown = str(item.get("file_name"))[:80]
         if name is None:
             report.note("file name outside its folder", entry=entry, detail=repr(shown))
@@ -126,7 +132,8 @@ def _read_images(items: list[Any], report: QuirkReport) -> Iterator[tuple[Any, C
         else:
             ids.add(item["id"])
             names.add(name)
-            yield item["id"], CocoImage(name, item["width"], item["height"])
+            category, unit = (str(item[key]) if item.get(key) else None for key in ("category", "unit"))
+            yield item["id"], CocoImage(name, width, height, category, unit)
 
 
 def _is_repetition(

@@ -46,11 +46,22 @@ def detect_format(path: Path) -> str:
 
 
 def _format_of_file(path: Path) -> str | None:
+    if path.name.startswith("list_landmarks"):
+        return "celeba"
     if path.suffix.lower() != ".json":
         return None
-    with open(path, encoding="utf-8", errors="replace") as file:
-        head = file.read(HEAD)
-    return "keypoint-json" if '"joint_names"' in head else "coco"
+    if '"joint_names"' in _head(path):
+        return "keypoint-json"
+    return "partimagenet-ood" if _names_synsets(path) else "coco"
+
+
+def _head(file: Path) -> str:
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        return stream.read(HEAD)
+
+
+def _names_synsets(file: Path) -> bool:
+    return file.stem in SPLITS and SYNSET_FILE.search(_head(file)) is not None
 
 
 def _format_of_folder(path: Path) -> str | None:
@@ -82,12 +93,9 @@ def _format_of_json_folder(path: Path) -> str | None:
         return None
     if not places:
         return None
-    with open(places[0], encoding="utf-8", errors="replace") as file:
-        synsets = SYNSET_FILE.search(file.read(HEAD))
-    return "partimagenet-ood" if synsets and places[0].stem in SPLITS else "coco"
+    return "partimagenet-ood" if places[0].parent == path and _names_synsets(places[0]) else "coco"
 
 
 def _is_coco(file: Path) -> bool:
-    with open(file, encoding="utf-8", errors="replace") as stream:
-        head = stream.read(HEAD)
+    head = _head(file)
     return any(f'"{key}"' in head for key in ("images", "annotations", "categories"))

@@ -81,10 +81,11 @@ class KeypointSet(AnnotationSet):
             DataError: if the mask cannot be read or is not of the image's size.
         """
         file = self._mask_files.get(image.id)
-        if file is None:
-            return None
+        return None if file is None else self._read_mask(file, image) != 0
+
+    def _read_mask(self, file: Path, image: AnnotatedImage) -> np.ndarray:
         try:
-            mask = masks.read_mask(file) != 0
+            mask = masks.read_mask(file)
         except ArtifactError as error:
             raise DataError(str(error)) from error
         if mask.shape != image.size:

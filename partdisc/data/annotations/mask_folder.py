@@ -209,8 +209,8 @@ def _mask_size(file: Path, name: str, report: QuirkReport) -> tuple[int, int] | 
 def _fits(picture: Path, size: tuple[int, int], name: str, report: QuirkReport) -> bool:
     try:
         shown = image_size(picture)
-    except OSError as error:
-        report.note("unreadable image", image=name, detail=f"{picture}: {error}")
+    except DataError as error:
+        report.note("unreadable image", image=name, detail=str(error))
         return False
     if shown != size:
         detail = f"image {shown[1]} x {shown[0]}, mask {size[1]} x {size[0]}"

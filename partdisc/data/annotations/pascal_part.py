@@ -283,7 +283,7 @@ class _Scan:
             return size
         try:
             shown = image_size(picture)
-        except OSError as error:
+        except DataError as error:
             self.report.note("unreadable image", image=name, detail=str(error))
             return None
         if shown != size:

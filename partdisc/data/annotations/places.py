@@ -6,12 +6,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
-from partdisc.errors import ConfigError
+from partdisc.data.decoding import explain, quiet, read_size
+from partdisc.errors import ConfigError, DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
-ORIENTATION_TAG = 0x0112  # EXIF; 5..8 turn the picture on its side
 
 
 def safe_name(name: object) -> str | None:
@@ -49,12 +47,11 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(H, W) of an image as displayed, from its header alone.
 
     Raises:
-        OSError: if the file is missing or no image.
+        DataError: with the reason, if the file is missing or no image.
     """
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(ORIENTATION_TAG, 1) >= 5
-    except (ValueError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
-        raise OSError(str(error)) from error
-    return (width, height) if turned else (height, width)
+        with quiet():
+            width, height = read_size(Path(path))
+    except Exception as error:
+        raise DataError(f"Cannot read the image {os.fspath(path)}: {explain(error)}") from error
+    return height, width

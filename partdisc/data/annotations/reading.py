@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from partdisc.data.annotations.base import AnnotationSet
+from partdisc.data.annotations.celeba import read_celeba
+from partdisc.data.annotations.celebamask import read_celebamask
 from partdisc.data.annotations.coco import read_coco
+from partdisc.data.annotations.cub import read_cub
 from partdisc.data.annotations.detect import FORMATS, detect_format
 from partdisc.data.annotations.groups import read_groups
 from partdisc.data.annotations.keypoint_json import read_keypoint_json
 from partdisc.data.annotations.mask_folder import read_mask_folder
 from partdisc.data.annotations.painting import check_overlap_rule
+from partdisc.data.annotations.partimagenet import read_partimagenet_ood, read_partimagenet_seg
 from partdisc.data.annotations.pascal_part import merge_maps, read_pascal_part
 from partdisc.data.annotations.splits import Split
 from partdisc.errors import ConfigError, DataError
@@ -22,11 +26,17 @@ PathLike = str | os.PathLike[str]
 Reader = Callable[..., AnnotationSet]
 
 READERS: dict[str, Reader] = {
+    "partimagenet-ood": read_partimagenet_ood,
+    "partimagenet-seg": read_partimagenet_seg,
     "coco": read_coco,
     "pascal-part": read_pascal_part,
     "mask-folder": read_mask_folder,
+    "cub": read_cub,
+    "celeba": read_celeba,
+    "celebamask-hq": read_celebamask,
     "keypoint-json": read_keypoint_json,
 }
+POINTS_ONLY = ("cub", "celeba", "keypoint-json")  # nothing to paint
 
 
 def read_annotations(
@@ -60,7 +70,7 @@ def read_annotations(
     check_overlap_rule(overlap)
     name = detect_format(Path(path)) if format == "auto" else format
     options: dict[str, Any] = {"images": images, "split": Split.parse(split)}
-    if name != "keypoint-json":
+    if name not in POINTS_ONLY:
         options["overlap"] = overlap
     if name == "mask-folder":
         options["labels"] = labels
