@@ -1,9 +1,9 @@
 """A binary mask as COCO polygons that rasterise to exactly that mask.
 
-Polygons run along pixel edges, so every vertex is a whole number: pixel (row y, column x) is the square from
-(x, y) to (x + 1, y + 1). pycocotools decides a pixel by the polygon's crossings with the vertical line through
-its column's centre and rounds a crossing at height Y to the rows from Y on, so whole-number vertices are exact;
-vertical edges cross nothing, and the two sides of a slit cancel.
+Polygons run along pixel edges, so every vertex is a whole number: pixel (row y, column x) is the square
+from (x, y) to (x + 1, y + 1). pycocotools decides a pixel by the polygon's crossings with the vertical line
+through its column's centre, and rounds a crossing at height Y to the rows from Y on, so whole-number vertices
+are exact; vertical edges cross nothing, and the two sides of a slit cancel.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def mask_to_polygons(mask: np.ndarray) -> list[list[float]]:
 
 
 def _corners(padded: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Corners (x, y) of the pixel edges, row by row, and whether each is a saddle (diagonal pixels touch there).
+    """Corners (x, y) of the pixel edges, row by row, and whether each is a saddle.
 
-    A saddle is listed twice in a row: it ends one horizontal edge and begins the next.
+    Diagonal pixels touch at a saddle. It is listed twice: it ends one horizontal edge and begins the next.
     """
     above_left, above_right = padded[:-1, :-1], padded[:-1, 1:]
     below_left, below_right = padded[1:, :-1], padded[1:, 1:]
@@ -64,9 +64,10 @@ def _corners(padded: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _vertical_partners(padded: np.ndarray, xs: np.ndarray, ys: np.ndarray, saddle: np.ndarray) -> np.ndarray:
-    """For each corner the index of the other end of its vertical edge; corners pair up along each column."""
-    # At a saddle the first copy ends the edge on its left. Where the pixel above left is set, that copy's vertical
-    # edge is the one above, else the one below: so the boundary turns around each pixel and diagonals stay apart.
+    """For each corner the index of the other end of its vertical edge; they pair up along each column."""
+    # At a saddle the first copy ends the edge on its left. Where the pixel above left is set, that copy's
+    # vertical edge is the one above, else the one below: so the boundary turns around each of the two pixels
+    # and they stay apart.
     first = np.zeros(len(xs), bool)
     copies = np.flatnonzero(saddle)
     first[copies[::2]] = True
@@ -78,7 +79,7 @@ def _vertical_partners(padded: np.ndarray, xs: np.ndarray, ys: np.ndarray, saddl
 
 
 def _trace(padded: np.ndarray) -> list[Ring]:
-    """All boundary rings as corner lists; the first edge of a ring is its topmost (then leftmost) horizontal one."""
+    """All boundary rings as corner lists, each from its topmost (then leftmost) horizontal edge on."""
     xs, ys, saddle = _corners(padded)
     vertical = _vertical_partners(padded, xs, ys, saddle).tolist()
     points = list(zip(xs.tolist(), ys.tolist(), strict=True))
@@ -106,8 +107,8 @@ def _join_holes(padded: np.ndarray, rings: list[Ring]) -> list[Ring]:
     edges = _edge_owners(padded, rings)
     slits: dict[tuple[int, int], list[tuple[int, Ring]]] = {}
     joined: list[Ring] = []
-    # A hole hangs on a ring that starts above it, and rings are ordered by their tops: from the last one back,
-    # whatever hangs on a ring is complete when the ring is reached.
+    # A hole hangs on a ring that starts above it, and rings are ordered by their tops: from the last one
+    # back, whatever hangs on a ring is complete when the ring is reached.
     for index in range(len(rings) - 1, -1, -1):
         ring = _with_slits(rings[index], index, slits)
         if not is_hole[index]:
@@ -125,7 +126,7 @@ def _join_holes(padded: np.ndarray, rings: list[Ring]) -> list[Ring]:
 
 
 def _edge_owners(padded: np.ndarray, rings: list[Ring]) -> np.ndarray:
-    """(H + 1, W) array: 1 + the index of the ring whose horizontal edge is the top of that pixel, 0 for none."""
+    """(H + 1, W): 1 + the index of the ring whose horizontal edge tops that pixel, 0 for none."""
     owners = np.zeros((padded.shape[0] - 1, padded.shape[1] - 2), np.int64)
     for index, ring in enumerate(rings, start=1):
         for (xa, y), (xb, _) in zip(ring[::2], ring[1::2], strict=True):
