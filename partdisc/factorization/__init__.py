@@ -1,1 +1,21 @@
-"""See the modules of this package."""
+"""Factorizations and clustering of rows of features; knows nothing of images.
+
+X (M, C) ≈ W (M, K) H (K, C): W are the activations, H the basis.
+"""
+
+from partdisc.factorization.blocks import RowBlocks, TensorBlocks
+from partdisc.factorization.engine import Factorization
+from partdisc.factorization.estimator import NMF
+from partdisc.factorization.kmeans import KMeans
+from partdisc.factorization.nmf import non_negative_factorization
+from partdisc.factorization.semi_nmf import SemiNMF
+
+__all__ = [
+    "NMF",
+    "Factorization",
+    "KMeans",
+    "RowBlocks",
+    "SemiNMF",
+    "TensorBlocks",
+    "non_negative_factorization",
+]

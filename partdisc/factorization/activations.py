@@ -1,0 +1,51 @@
+"""Activations W of new rows for a basis H that stays fixed: a convex problem, solved to its optimum."""
+
+from __future__ import annotations
+
+import torch
+
+from partdisc.factorization.blocks import BlockReader
+from partdisc.factorization.updates import hals_sweep, projected_gradient
+
+SWEEPS_PER_CHECK = 10
+MAX_SWEEPS = 10_000
+
+
+def solve_activations(
+    reader: BlockReader, H: torch.Tensor, tol: float | None = None, max_sweeps: int = MAX_SWEEPS
+) -> torch.Tensor:
+    """Minimise ‖X − W H‖ over W >= 0, each row on its own, reading X once.
+
+    Args:
+        reader: X of shape (M, C).
+        H: basis of shape (K, C), of any sign, in the reader's dtype and on its device.
+        tol: a row x is done once no entry of its projected gradient exceeds `tol` times the largest entry of |Hx|;
+            None means what the dtype can resolve.
+        max_sweeps: coordinate sweeps at most.
+
+    Returns:
+        W of shape (M, K).
+    """
+    gram = H @ H.T
+    tol = 50 * torch.finfo(H.dtype).eps if tol is None else tol
+    W = torch.empty(reader.shape[0], H.shape[0], dtype=H.dtype, device=H.device)
+    for rows, block in reader:
+        W[rows] = _solve_block(gram, H @ block.T, tol, max_sweeps).T
+    return W
+
+
+def _solve_block(gram: torch.Tensor, product: torch.Tensor, tol: float, max_sweeps: int) -> torch.Tensor:
+    """Sweep over all rows of a block, then over those that are not done yet, and so on. Shapes (K, m)."""
+    solution = torch.zeros_like(product)
+    allowed = tol * product.abs().amax(dim=0)
+    open_rows = torch.arange(product.shape[1], device=product.device)
+    V = solution.clone()
+    for _ in range(0, max_sweeps, SWEEPS_PER_CHECK):
+        hals_sweep(V, gram, product, sweeps=SWEEPS_PER_CHECK)
+        solution[:, open_rows] = V
+        rest = (projected_gradient(V, gram, product).abs().amax(dim=0) > allowed).nonzero().flatten()
+        if not len(rest):
+            break
+        open_rows, allowed = open_rows[rest], allowed[rest]
+        V, product = V[:, rest], product[:, rest]
+    return solution

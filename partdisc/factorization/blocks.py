@@ -1,0 +1,169 @@
+"""Row blocks: how every solver reads X, whether it lies in memory or on disk.
+
+Solvers never index X. They read it front to back, a block of rows at a time, once for each pass, so anything
+that can be iterated again fits: an array, a memory-mapped store, a generator that decodes shards. Blocks are
+sized to the cache of a CPU, or larger on an accelerator, where a launch costs more than a read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from partdisc.errors import DataError
+from partdisc.factorization.checks import check_count
+
+CPU_BLOCK_BYTES = 4 << 20  # with its tile of W inside a last-level cache share
+DEVICE_BLOCK_BYTES = 256 << 20
+MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 256, 8192
+
+
+@runtime_checkable
+class RowBlocks(Protocol):
+    """A matrix X of shape (M, C) that can be read again and again in blocks of rows.
+
+    Blocks may be of any floating dtype (float16 on disk, say); they are computed with in float32, or in
+    float64 if they are float64.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(M, C)."""
+        ...
+
+    def blocks(self, max_rows: int) -> Iterator[torch.Tensor]:
+        """Yield X from its first row to its last as tensors of shape (m, C) with 1 <= m <= `max_rows`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TensorBlocks:
+    """A tensor of shape (M, C) as `RowBlocks`; blocks are views."""
+
+    X: torch.Tensor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(M, C)."""
+        return (self.X.shape[0], self.X.shape[1])
+
+    def blocks(self, max_rows: int) -> Iterator[torch.Tensor]:
+        """Yield views of at most `max_rows` rows."""
+        yield from self.X.split(max_rows)
+
+
+@dataclass(frozen=True)
+class BlockReader:
+    """Reads a `RowBlocks` in one dtype, on one device, and checks what it yields.
+
+    Attributes:
+        source: the matrix.
+        dtype: float32 or float64, what is computed with.
+        device: where is computed.
+        block_rows: rows of a block at most.
+        restore: turns a result tensor into the caller's kind of array (numpy for numpy).
+    """
+
+    source: RowBlocks
+    dtype: torch.dtype
+    device: torch.device
+    block_rows: int
+    restore: Callable[[torch.Tensor], Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(M, C)."""
+        return self.source.shape
+
+    def __iter__(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield (rows, block), rows being the block's place in X.
+
+        Raises:
+            DataError: if the blocks do not make up a matrix of the promised shape.
+        """
+        M, C = self.shape
+        start = 0
+        for block in self.source.blocks(self.block_rows):
+            rows = slice(start, start + block.shape[0])
+            if block.ndim != 2 or block.shape[1] != C or rows.stop > M:
+                raise DataError(
+                    f"Expected blocks that make up a matrix of shape {(M, C)}, but got {tuple(block.shape)} at row "
+                    f"{start}. Let the source's `shape` say what its `blocks` yield."
+                )
+            yield rows, block.to(device=self.device, dtype=self.dtype)
+            start = rows.stop
+        if start != M:
+            raise DataError(
+                f"Expected {M} rows, but the source yielded {start}. It must be readable again from the start."
+            )
+
+
+def open_blocks(
+    X: Any, *, block_rows: int | None = None, device: torch.device | str | None = None
+) -> BlockReader:
+    """Make any accepted X readable in blocks.
+
+    Args:
+        X: array, tensor or nested list of shape (M, C), or a `RowBlocks`. float64 is computed in float64,
+            everything else in float32.
+        block_rows: rows of a block at most; None chooses by the device and C.
+        device: where to compute; None means where X lies (CPU for numpy).
+
+    Raises:
+        DataError: if X is not a two-dimensional matrix of numbers with at least one row and one column.
+    """
+    if isinstance(X, torch.Tensor) or not isinstance(X, RowBlocks):
+        tensor = _as_tensor(X)
+        place = torch.device(device) if device is not None else tensor.device
+        source: RowBlocks = TensorBlocks(tensor)
+        restore = _restore_tensor(tensor.device) if isinstance(X, torch.Tensor) else _restore_numpy
+        kind = tensor.dtype
+    else:
+        first = _first_block(X)
+        place = torch.device(device) if device is not None else first.device
+        source, restore, kind = X, _restore_tensor(first.device), first.dtype
+    dtype = torch.float64 if kind == torch.float64 else torch.float32
+    rows = _choose_rows(source.shape[1], dtype, place) if block_rows is None else block_rows
+    return BlockReader(source, dtype, place, check_count("block_rows", rows), restore)
+
+
+def _as_tensor(X: Any) -> torch.Tensor:
+    if not isinstance(X, torch.Tensor):
+        array = np.asarray(X)
+        if array.dtype.kind not in "biuf":
+            raise DataError(
+                f"Expected X as a matrix of numbers, but got {type(X).__name__} of {array.dtype}."
+            )
+        if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+            array = array.copy()  # torch warns of the one and cannot hold the other
+        X = torch.from_numpy(array)
+    if X.ndim != 2 or 0 in X.shape or X.is_complex():
+        raise DataError(
+            f"Expected X of shape (M, C) with at least one row and column, but got {tuple(X.shape)}. "
+            "Stack the locations of all images as rows."
+        )
+    return X.detach()
+
+
+def _first_block(source: RowBlocks) -> torch.Tensor:
+    if len(source.shape) != 2 or min(source.shape) < 1:
+        raise DataError(f"Expected a source of shape (M, C) with at least one row, but got {source.shape}.")
+    return next(iter(source.blocks(1)))
+
+
+def _choose_rows(columns: int, dtype: torch.dtype, device: torch.device) -> int:
+    budget = CPU_BLOCK_BYTES if device.type == "cpu" else DEVICE_BLOCK_BYTES
+    rows = budget // (columns * dtype.itemsize)
+    return max(MIN_BLOCK_ROWS, min(rows, MAX_BLOCK_ROWS) if device.type == "cpu" else rows)
+
+
+def _restore_numpy(result: torch.Tensor) -> np.ndarray:
+    return result.cpu().numpy()
+
+
+def _restore_tensor(device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda result: result.to(device)

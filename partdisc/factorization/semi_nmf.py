@@ -1,0 +1,111 @@
+"""Semi-NMF: X and the basis may have any sign, the activations may not (Ding, Li and Jordan 2010).
+
+It is what signed features (a ViT's, a layer before its ReLU) need: part activations stay non-negative, so
+they can be read as heat maps, while the basis vectors are free. The paper updates W multiplicatively; here
+W takes the same coordinate sweeps as in NMF (they need no sign of X), which fall faster, and H its
+least-squares optimum for W. Every step lowers ½ ‖X − W H‖².
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from partdisc.factorization.blocks import BlockReader, open_blocks
+from partdisc.factorization.checks import check_choice, check_count, check_number
+from partdisc.factorization.engine import Rule, iterate, sums_over
+from partdisc.factorization.estimator import BasisModel
+from partdisc.factorization.initialization import truncated_svd
+from partdisc.factorization.kmeans import KMeans
+from partdisc.factorization.nmf import gradient_fell
+from partdisc.factorization.survey import survey
+from partdisc.factorization.updates import hals_sweep, least_squares_step
+
+INITS = ("kmeans", "svd", "random")
+CLUSTER_FLOOR = 0.2  # what the paper adds to the cluster indicators
+
+
+class SemiNMF(BasisModel):
+    """X (M, C) ≈ W (M, K) H (K, C) with W >= 0 and X, H of any sign, minimising ½ ‖X − W H‖².
+
+    X may be an array, a tensor or a `RowBlocks`; kinds, dtypes and devices as in `NMF`.
+
+    Args:
+        num_components: K.
+        init: "kmeans" starts from cluster indicators + 0.2 as in the paper, "svd" from the positive parts of the
+            left singular vectors, "random" from |N(0,1)|.
+        max_iter: iterations at most.
+        tol: stop once the projected gradient has fallen to `tol` of its first norm.
+        seed: of all random numbers.
+        block_rows: rows of X handled at once; None chooses by cache and C.
+        device: where to compute; None means where X lies.
+
+    Attributes:
+        components_, n_iter_, loss_history_, reconstruction_err_, relative_error_, converged_: as in `NMF`.
+
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(30, 8))
+    >>> model = SemiNMF(3).fit(X)
+    >>> bool((model.transform(X) >= 0).all()), model.components_.shape
+    (True, (3, 8))
+    """
+
+    signed = True
+
+    def __init__(
+        self,
+        num_components: int,
+        *,
+        init: str = "kmeans",
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        seed: int = 0,
+        block_rows: int | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.num_components = num_components
+        self.init = init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.seed = seed
+        self.block_rows = block_rows
+        self.device = device
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Learn the basis from X (M, C) and return its activations W (M, K) >= 0; y is ignored."""
+        check_count("num_components", self.num_components)
+        check_count("max_iter", self.max_iter)
+        check_number("tol", self.tol)
+        check_choice("init", self.init, INITS)
+        reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
+        square = survey(reader, signed=True).square
+        W = _start_activations(reader, self.num_components, self.init, self.seed)
+        H = torch.zeros(self.num_components, reader.shape[1], dtype=reader.dtype, device=reader.device)
+        sums = sums_over(reader, W, H)
+        least_squares_step(H, sums.gram, sums.product)
+        rule = Rule(partial(hals_sweep, sweeps=1), least_squares_step, gradient_fell)
+        found = iterate(reader, W, H, rule, square=square, max_iter=self.max_iter, tol=self.tol)
+        return self._keep(replace(found, W=reader.restore(found.W), H=reader.restore(found.H)))
+
+
+def _start_activations(reader: BlockReader, num_components: int, init: str, seed: int) -> torch.Tensor:
+    """W of shape (K, M)."""
+    generator = torch.Generator().manual_seed(seed)
+    M = reader.shape[0]
+    if init == "svd":
+        left = truncated_svd(reader, num_components, generator)[0]
+        left = left * left.sum(dim=1, keepdim=True).sign()
+        W = torch.full((num_components, M), 1 / M, dtype=reader.dtype, device=reader.device)
+        W[: len(left)] += left.clamp(min=0)
+        return W
+    if init == "kmeans":
+        clusters = min(num_components, M)
+        model = KMeans(clusters, seed=seed, restarts=1, block_rows=reader.block_rows, device=reader.device)
+        labels = model.fit(reader.source).labels_
+        W = torch.full((num_components, M), CLUSTER_FLOOR, dtype=reader.dtype, device=reader.device)
+        W[torch.as_tensor(labels).to(reader.device), torch.arange(M, device=reader.device)] += 1
+        return W
+    return torch.randn(num_components, M, generator=generator, dtype=reader.dtype).abs().to(reader.device)
