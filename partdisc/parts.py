@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from partdisc.errors import DataError
 
 BACKGROUND = 0
 IGNORE = 255
 MAX_PARTS = 254  # labels are 8-bit and 255 means "ignored"
+BAND_VALUES = 2**17  # soft values resized at a time
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,20 @@ class PartMaps:
             float32 array of shape (K + 1, H, W).
         """
         H, W = size or self.size
+        return np.concatenate([band.numpy() for band in self._bands(H, W)], axis=1)
+
+    def _bands(self, H: int, W: int) -> Iterator[torch.Tensor]:
+        """The resized maps in bands (K + 1, rows, W) from top to bottom, small enough to stay in the cache."""
         h, w = self.maps.shape[1:]
         rows, columns = self.content or (h, w)
-        maps = torch.from_numpy(np.ascontiguousarray(self.maps, dtype=np.float32))[None]
-        # The grid is stretched so that exactly `content` cells land on the image; what lies beyond is cut off.
-        if (rows, columns) == (h, w):
-            resized = F.interpolate(maps, size=(H, W), mode="bilinear", align_corners=False)
-        else:
-            ys = ((torch.arange(H) + 0.5) * (rows / H)) * (2 / h) - 1
-            xs = ((torch.arange(W) + 0.5) * (columns / W)) * (2 / w) - 1
-            grid = torch.stack(torch.meshgrid(ys, xs, indexing="ij")[::-1], dim=-1)[None]
-            resized = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return resized[0].numpy()
+        maps = torch.from_numpy(np.ascontiguousarray(self.maps, dtype=np.float32))
+        left, right, share = _neighbours(W, w, columns)
+        wide = torch.lerp(maps[:, :, left], maps[:, :, right], share)
+        top, bottom, share = _neighbours(H, h, rows)
+        step = max(1, BAND_VALUES // (len(maps) * W))
+        for start in range(0, H, step):
+            band = slice(start, start + step)
+            yield torch.lerp(wide[:, top[band]], wide[:, bottom[band]], share[band, None])
 
     def to_labels(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """Hard part labels: maps resized to the image, then the argmax over channels; ties go to the lower label.
@@ -89,10 +91,32 @@ class PartMaps:
         Returns:
             uint8 array of shape (H, W) with values 0..K.
         """
-        maps = self.resized(size)
-        if not self.maps[0].any():
-            return (maps[1:].argmax(0) + 1).astype(np.uint8)
-        return maps.argmax(0).astype(np.uint8)
+        first = 0 if self.maps[0].any() else 1
+        H, W = size or self.size
+        return np.concatenate([_argmax(band.numpy()[first:], first) for band in self._bands(H, W)])
+
+
+def _argmax(band: np.ndarray, first: int) -> np.ndarray:
+    """Argmax over channels (n, rows, W) plus `first`, uint8; several times faster than the libraries' own."""
+    best = band[0].copy()
+    labels = np.full(best.shape, first, dtype=np.uint8)
+    for channel in range(1, len(band)):
+        np.putmask(labels, band[channel] > best, first + channel)
+        np.maximum(best, band[channel], out=best)
+    return labels
+
+
+def _neighbours(pixels: int, cells: int, content: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """For each pixel centre along one side: the cells before and behind it, and the share of the latter.
+
+    The grid is stretched so that exactly `content` cells land on the pixels; beyond the outer cell centres, the
+    outer cells go on.
+    """
+    position = ((torch.arange(pixels, dtype=torch.float64) + 0.5) * (content / pixels) - 0.5).clamp(
+        0, cells - 1
+    )
+    before = position.floor().long()
+    return before, (before + 1).clamp(max=cells - 1), (position - before).float()
 
 
 def check_labels(labels: np.ndarray, num_parts: int | None = None, *, name: str = "labels") -> np.ndarray:

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from partdisc.errors import ArtifactError, ConfigError
+from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.store import files
 
 SCHEMA = "partdisc/features"
@@ -82,6 +82,29 @@ class FeatureSet:
             for entry in shard.entries:
                 self._where.append((number, start))
                 start += entry.num_rows
+
+    @classmethod
+    def from_maps(cls, maps: Sequence[Tensor], ids: Sequence[str] | None = None) -> FeatureSet:
+        """A feature set of (h, w, C) maps brought by the caller; images are taken to be as large as their grid.
+
+        Raises:
+            DataError: if there are no maps, one has another shape, or channels differ.
+        """
+        if not len(maps):
+            raise DataError("Expected features of at least one image, but got none.")
+        for m in maps:
+            if m.ndim != 3 or 0 in m.shape or m.shape[2] != maps[0].shape[2]:
+                raise DataError(
+                    f"Expected maps (h, w, C) that share C, but got {tuple(m.shape)} and {tuple(maps[0].shape)}."
+                )
+        names = ids or [f"image_{i:05d}" for i in range(len(maps))]
+        shards = []
+        for name, m in zip(names, maps, strict=True):
+            h, w = m.shape[:2]
+            shards.append(
+                Shard(m.flatten(0, 1), [FeatureEntry(name, (h, w), (h, w), (float(h), float(w)))], [])
+            )
+        return cls(shards)
 
     @property
     def num_channels(self) -> int:

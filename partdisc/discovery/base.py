@@ -1,0 +1,252 @@
+"""The contract every discovery method keeps.
+
+A discoverer owns its backbone. `fit` learns parts from images, `predict` gives their part maps in new images, `save`
+and `load_discoverer` carry the model elsewhere; `fit_features` and `predict_features` do the same for those who
+bring features. Parts are numbered in a canonical order: largest total area first, ties by basis.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from partdisc.data import ImageList, list_images
+from partdisc.errors import ConfigError, DataError, NotFittedError
+from partdisc.features import (
+    DEFAULT_BACKBONE,
+    DEFAULT_IMAGE_SIZE,
+    Backbone,
+    create_backbone,
+    extract_features,
+)
+from partdisc.parts import MAX_PARTS, PartMaps
+from partdisc.store.features import FeatureSet
+from partdisc.store.model import write_model
+
+# weights that anybody can fetch again; others travel with the model
+FETCHABLE = ("embedded", "hub")
+
+Self = TypeVar("Self", bound="PartDiscoverer")
+
+
+@dataclass(eq=False, repr=False)
+class PartDiscoverer(ABC):
+    """Base of all discovery methods; scikit-learn's contract for estimators.
+
+    Args:
+        num_parts: K.
+        backbone: a name for `create_backbone`, or a `Backbone`.
+        layers: layers of the backbone; see `Backbone`.
+        weights: weights of the backbone: "auto", "random", or a file.
+        image_size: long side in pixels to which images are resized.
+        feature_dtype: dtype in which features are kept.
+        batch_size: images of one batch.
+        workers: processes that decode images ahead.
+        device: where the backbone and the solvers run.
+        seed: of all random numbers.
+
+    Attributes:
+        num_parts_: K as learnt.
+        areas_: (K,) share of all grid cells that each part takes in the images it was learnt from.
+    """
+
+    method: ClassVar[str]
+
+    num_parts: int
+    _: KW_ONLY
+    backbone: str | Backbone = DEFAULT_BACKBONE
+    layers: Sequence[str | int] | str | None = None
+    weights: str = "auto"
+    image_size: int = DEFAULT_IMAGE_SIZE
+    feature_dtype: str = "float16"
+    batch_size: int = 8
+    workers: int = 0
+    device: str | torch.device = "auto"
+    seed: int = 0
+
+    areas_: Tensor = field(init=False, repr=False)
+
+    # -- what a method provides ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _fit_features(self, features: FeatureSet) -> None:
+        """Learn the parts, in any order."""
+
+    @abstractmethod
+    def _part_scores(self, rows: Tensor) -> Tensor:
+        """Scores (m, K) >= 0 of feature rows (m, C); the largest decides the part, each row sums to 1."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, Tensor]:
+        """Everything learnt, as tensors by name."""
+
+    @abstractmethod
+    def _set_state(self, state: dict[str, Tensor]) -> None:
+        """Take over what `_state` gave."""
+
+    @abstractmethod
+    def _reorder(self, order: Tensor) -> None:
+        """Renumber the parts: new part i is the old `order[i]`."""
+
+    @abstractmethod
+    def _basis(self) -> Tensor:
+        """(K, ...) what identifies each part, to break ties in the canonical order."""
+
+    # -- the contract ----------------------------------------------------------------------------------------------
+
+    def fit(self: Self, images: Any) -> Self:
+        """Learn parts from images: anything that `partdisc.data.list_images` takes."""
+        return self.fit_features(self.extract(images))
+
+    def predict(self, images: Any) -> list[PartMaps]:
+        """Part maps of images, in the order of the images; unreadable ones are left out."""
+        self._check_fitted()
+        listed = images if isinstance(images, ImageList) else list_images(images)
+        maps = {m.image_id: m for m in self.iter_maps(self.extract(listed))}
+        return [maps[record.id] for record in listed.records if record.id in maps]
+
+    def extract(self, images: Any) -> FeatureSet:
+        """The features this method works on."""
+        return extract_features(
+            self.get_backbone(),
+            images,
+            image_size=self.image_size,
+            dtype=self.feature_dtype,
+            batch_size=self.batch_size,
+            workers=self.workers,
+            device=resolve_device(self.device),
+        )
+
+    def fit_features(self: Self, features: FeatureSet | Sequence[Tensor | np.ndarray]) -> Self:
+        """Learn parts from features: a `FeatureSet`, or one (h, w, C) map an image."""
+        features = as_feature_set(features)
+        rows = features.shape[0]
+        if not isinstance(self.num_parts, int) or not 1 <= self.num_parts <= MAX_PARTS:
+            raise ConfigError(
+                f"Expected num_parts as a whole number within 1..{MAX_PARTS}, but got {self.num_parts!r}."
+            )
+        if rows < self.num_parts:
+            raise DataError(
+                f"Expected at least {self.num_parts} grid cells for {self.num_parts} parts, but got {rows}."
+            )
+        self._fit_features(features)
+        self.num_parts_ = self.num_parts
+        self._order_canonically(features)
+        return self
+
+    def predict_features(self, features: FeatureSet | Sequence[Tensor | np.ndarray]) -> list[PartMaps]:
+        """Part maps for features, in the order of their entries."""
+        return list(self.iter_maps(as_feature_set(features)))
+
+    def iter_maps(self, features: FeatureSet) -> Iterator[PartMaps]:
+        """Part maps one by one, in the order of `features.entries`, in constant memory."""
+        self._check_fitted()
+        for entry, rows in zip(features.entries, features, strict=True):
+            scores = self._part_scores(rows.flatten(0, 1)).unflatten(0, entry.grid)
+            maps = np.zeros((self.num_parts_ + 1, *entry.grid), dtype=np.float32)
+            maps[1:] = scores.permute(2, 0, 1).cpu().numpy()
+            yield PartMaps(maps, entry.size, entry.content, entry.id)
+
+    def get_backbone(self) -> Backbone:
+        """The backbone, created when first asked for."""
+        if isinstance(self.backbone, Backbone):
+            return self.backbone
+        if getattr(self, "_made", None) is None:
+            self._made = create_backbone(
+                self.backbone, layers=self.layers, weights=self.weights, seed=self.seed
+            )
+        return self._made
+
+    def reorder(self, order: Sequence[int]) -> None:
+        """Renumber the parts: new part i + 1 is the old `order[i] + 1`.
+
+        Raises:
+            ConfigError: if `order` is no permutation of 0..K-1.
+        """
+        self._check_fitted()
+        if sorted(order) != list(range(self.num_parts_)):
+            raise ConfigError(f"Expected a permutation of 0..{self.num_parts_ - 1}, but got {list(order)}.")
+        index = torch.tensor(list(order))
+        self._reorder(index)
+        self.areas_ = self.areas_[index]
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the model as config.json and weights.safetensors; `load_discoverer` reads it."""
+        self._check_fitted()
+        backbone = self.get_backbone()
+        params = self.get_params() | {"backbone": backbone.name, "num_parts": self.num_parts_}
+        params |= {"layers": [layer.name for layer in backbone.layers], "device": "auto", "weights": "auto"}
+        tensors = {f"method.{k}": v for k, v in self._state().items()} | {"areas": self.areas_}
+        if backbone.weights not in FETCHABLE:
+            params["weights"] = "random"
+            tensors |= {f"backbone.{k}": v for k, v in backbone.model.state_dict().items()}
+        write_model(
+            folder, {"method": self.method, "params": params, "backbone": backbone.describe()}, tensors
+        )
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments, as scikit-learn names it."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _order_canonically(self, features: FeatureSet) -> None:
+        counts = torch.zeros(self.num_parts_, dtype=torch.int64)
+        for block in features.blocks(16384):
+            counts += torch.bincount(self._part_scores(block).argmax(1).cpu(), minlength=self.num_parts_)
+        basis = self._basis().flatten(1).cpu().tolist()
+        order = sorted(range(self.num_parts_), key=lambda k: (-int(counts[k]), basis[k]))
+        self.areas_ = counts / counts.sum()
+        self.reorder(order)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "num_parts_"):
+            name = type(self).__name__
+            raise NotFittedError(
+                f"This {name} is not fitted yet. Call fit, or load one with load_discoverer."
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(num_parts={self.num_parts}, backbone={self.backbone!r}, seed={self.seed})"
+        )
+
+
+def as_feature_set(features: FeatureSet | Sequence[Tensor | np.ndarray]) -> FeatureSet:
+    """A `FeatureSet` of (h, w, C) maps; one that is a `FeatureSet` already is returned as it is.
+
+    Raises:
+        DataError: if a map has another shape, or channels differ.
+    """
+    if isinstance(features, FeatureSet):
+        return features
+    return FeatureSet.from_maps(
+        [torch.as_tensor(np.asarray(m) if not isinstance(m, Tensor) else m) for m in features]
+    )
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device a name stands for; "auto" is CUDA or MPS where there is one.
+
+    Raises:
+        ConfigError: if this machine has no such device.
+    """
+    if str(device) == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise ConfigError(
+            f"Expected a device of this machine (auto, cpu, cuda, mps), but got {device}."
+        ) from error
+    return found

@@ -1,0 +1,72 @@
+"""Discovery methods by name, and their models on disk."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from partdisc.discovery.base import PartDiscoverer
+from partdisc.discovery.clustering import FeatureClustering
+from partdisc.discovery.dff import DeepFeatureFactorization
+from partdisc.errors import ArtifactError, ConfigError
+from partdisc.features import Backbone, create_backbone
+from partdisc.store.model import read_model
+
+METHODS: dict[str, type[PartDiscoverer]] = {
+    cls.method: cls for cls in (DeepFeatureFactorization, FeatureClustering)
+}
+
+
+def create_discoverer(method: str, num_parts: int, **params: Any) -> PartDiscoverer:
+    """Create a discovery method by name.
+
+    Raises:
+        ConfigError: if there is no such method or it has no such parameter.
+    """
+    if method not in METHODS:
+        raise ConfigError(f"Expected a method of {', '.join(METHODS)}, but got {method!r}.")
+    try:
+        return METHODS[method](num_parts, **params)
+    except TypeError as error:
+        raise ConfigError(f"The method {method} does not take these settings: {error}.") from error
+
+
+def load_discoverer(folder: str | os.PathLike[str]) -> PartDiscoverer:
+    """Load a model written by `save`: from a model folder, or the run that holds it.
+
+    Raises:
+        ArtifactError: if it is missing or damaged, of an unknown method, or its backbone has other weights here.
+    """
+    config, tensors = read_model(folder)
+    if config.get("method") not in METHODS:
+        raise ArtifactError(
+            f"{os.fspath(folder)} holds a model of the method {config.get('method')!r}, unknown here."
+        )
+    try:
+        discoverer = METHODS[config["method"]](**config["params"])
+        discoverer.backbone = _load_backbone(config, tensors, os.fspath(folder))
+        discoverer._set_state(
+            {k.removeprefix("method."): v for k, v in tensors.items() if k.startswith("method.")}
+        )
+        discoverer.areas_ = tensors["areas"]
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(f"The model in {os.fspath(folder)} is damaged: {error!r}.") from error
+    discoverer.num_parts_ = discoverer.num_parts
+    return discoverer
+
+
+def _load_backbone(config: dict[str, Any], tensors: dict[str, Any], folder: str) -> Backbone:
+    params, described = config["params"], config["backbone"]
+    backbone = create_backbone(
+        params["backbone"], layers=params["layers"], weights=params["weights"], norm=described["norm"]
+    )
+    carried = {k.removeprefix("backbone."): v for k, v in tensors.items() if k.startswith("backbone.")}
+    if carried:
+        backbone.model.load_state_dict(carried)
+        backbone.weights, backbone.weights_hash = described["weights"], described["weights_hash"]
+    if backbone.weights_hash != described["weights_hash"]:
+        raise ArtifactError(
+            f"The model in {folder} was made with {backbone.name} of weights {described['weights_hash']}, but the "
+            f"weights found here are {backbone.weights_hash}. Install the package or weights it was made with."
+        )
+    return backbone

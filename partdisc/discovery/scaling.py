@@ -1,0 +1,145 @@
+"""Channels of features brought to a common scale before they are factorized or clustered.
+
+Factorization needs non-negative input. Features after a ReLU are taken as they are (each layer divided by its root
+mean square when several are joined); signed ones are standardised and split into positive and negative halves, or
+standardised and cut at zero. They are never shifted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from partdisc.errors import ConfigError, DataError
+
+SIGNED = ("auto", "split", "relu", "error")
+
+
+class FeatureBlocks(Protocol):
+    """What is read here of a feature set: its shape and its rows, block by block."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(M, C)."""
+        ...
+
+    def blocks(self, max_rows: int) -> Iterator[Tensor]:
+        """Blocks (m, C), m <= max_rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class FeatureScaling:
+    """x -> (x - mean) / scale for each channel, then what `rule` says.
+
+    Attributes:
+        mean: (C,) float32.
+        scale: (C,) float32, > 0.
+        rule: "keep" leaves the sign as it is, "split" gives [z⁺, z⁻] (2C channels), "relu" gives z⁺.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    rule: str = "keep"
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Scale rows (m, C) of any dtype -> float32 (m, C), or (m, 2C) for "split"."""
+        z = (features.float() - self.mean) / self.scale
+        if self.rule == "split":
+            return torch.cat([z.clamp(min=0), (-z).clamp(min=0)], dim=-1)
+        return z.clamp(min=0) if self.rule == "relu" else z
+
+
+@dataclass(frozen=True)
+class ScaledBlocks:
+    """A feature set seen through a scaling: a source of row blocks for the solvers."""
+
+    features: FeatureBlocks
+    scaling: FeatureScaling
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(M, C), C counted after the scaling."""
+        M, C = self.features.shape
+        return M, C * (2 if self.scaling.rule == "split" else 1)
+
+    def blocks(self, max_rows: int) -> Iterator[Tensor]:
+        """Scaled blocks (m, C) float32."""
+        for block in self.features.blocks(max_rows):
+            yield self.scaling(block)
+
+
+@dataclass(frozen=True)
+class ChannelStatistics:
+    """Moments of each channel over all rows, float64 (C,), and the smallest value of all."""
+
+    mean: Tensor
+    std: Tensor
+    square: Tensor
+    smallest: float
+
+
+def channel_statistics(features: FeatureBlocks) -> ChannelStatistics:
+    """Mean, standard deviation and mean square of each channel, in float64 and one pass.
+
+    Raises:
+        DataError: if there are no rows, or values are not finite.
+    """
+    M, C = features.shape
+    if M == 0:
+        raise DataError("Expected features of at least one image, but got none.")
+    total, square = torch.zeros(C, dtype=torch.float64), torch.zeros(C, dtype=torch.float64)
+    smallest = float("inf")
+    for block in features.blocks(16384):
+        x = block.double()
+        total += x.sum(0)
+        square += x.square().sum(0)
+        smallest = min(smallest, float(x.min()))
+    if not torch.isfinite(square).all():
+        raise DataError("Expected finite features, but found NaN or infinity.")
+    mean = total / M
+    std = (square / M - mean.square()).clamp(min=0).sqrt()
+    return ChannelStatistics(mean, std, square / M, smallest)
+
+
+def standardizing(statistics: ChannelStatistics, rule: str = "keep") -> FeatureScaling:
+    """Zero mean and unit variance for each channel; a channel that never changes becomes zero."""
+    constant = statistics.std <= 1e-6 * statistics.square.sqrt() + 1e-12
+    scale = torch.where(constant, torch.inf, statistics.std)
+    return FeatureScaling(statistics.mean.float(), scale.float(), rule)
+
+
+def non_negative_scaling(
+    statistics: ChannelStatistics, layer_channels: Sequence[int] | None, signed: str = "auto"
+) -> FeatureScaling:
+    """The scaling with which features enter a non-negative factorization.
+
+    Args:
+        statistics: of the features.
+        layer_channels: channels of each joined layer; None means one layer.
+        signed: what is done with features below zero: "auto" and "split" split the standardised features into
+            halves, "relu" cuts them at zero, "error" refuses them.
+
+    Raises:
+        ConfigError: if `signed` is none of these.
+        DataError: for "error" where features are signed.
+    """
+    if signed not in SIGNED:
+        raise ConfigError(f"Expected signed to be one of {', '.join(SIGNED)}, but got {signed!r}.")
+    if statistics.smallest < 0 and signed == "error":
+        raise DataError(
+            f"Expected features >= 0, but the smallest is {statistics.smallest:.3g}. Choose a layer after a ReLU, or "
+            "signed='split' or 'relu'."
+        )
+    if statistics.smallest < 0:
+        return standardizing(statistics, "relu" if signed == "relu" else "split")
+    C = len(statistics.mean)
+    sizes = list(layer_channels or [C])
+    rms = torch.cat(
+        [part.mean().sqrt().clamp(min=1e-12).expand(len(part)) for part in statistics.square.split(sizes)]
+    )
+    return FeatureScaling(torch.zeros(C), rms.float())

@@ -1,0 +1,77 @@
+"""Soft part maps on disk: `parts/maps/NNNNN.safetensors`, float16, one tensor (K + 1, h, w) for each image.
+
+Metadata of a shard holds each image's id, size as displayed and the content of its grid (see `PartMaps`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from partdisc.errors import ArtifactError
+from partdisc.parts import PartMaps
+from partdisc.store import files
+
+
+def shard_path(folder: str | os.PathLike[str], number: int) -> Path:
+    """The file of shard `number` in a `parts/maps` folder."""
+    return Path(folder) / f"{number:05d}.safetensors"
+
+
+def write_maps(path: str | os.PathLike[str], maps: Sequence[PartMaps]) -> None:
+    """Write the maps of a few images as one shard, whole or not at all."""
+    tensors = {str(i): np.ascontiguousarray(m.maps, dtype=np.float16) for i, m in enumerate(maps)}
+    entries = [
+        {"id": m.image_id, "size": list(m.size), "content": list(m.content or m.maps.shape[1:])} for m in maps
+    ]
+    with files.atomic_path(path) as partial:
+        save_file(tensors, partial, metadata={"images": json.dumps(entries)})
+
+
+class MapStore(Mapping[str, PartMaps]):
+    """Part maps by image id, read when asked for.
+
+    Raises:
+        ArtifactError: if the folder holds no maps, or a shard is damaged.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._entries: dict[str, tuple[Path, int, dict]] = {}
+        for path in sorted(Path(folder).glob("*.safetensors")):
+            try:
+                with safe_open(path, framework="numpy") as file:
+                    entries = json.loads(file.metadata()["images"])
+            except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+                raise ArtifactError(f"Cannot read the part maps in {path}: {error}.") from error
+            self._entries |= {entry["id"]: (path, i, entry) for i, entry in enumerate(entries)}
+        if not self._entries:
+            raise ArtifactError(
+                f"There are no part maps in {os.fspath(folder)}; was the run made with --no-maps?"
+            )
+
+    def __getitem__(self, image_id: str) -> PartMaps:
+        path, number, entry = self._entries[image_id]
+        with safe_open(path, framework="numpy") as file:
+            maps = file.get_tensor(str(number)).astype(np.float32)
+        return PartMaps(maps, tuple(entry["size"]), tuple(entry["content"]), image_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def read_maps(folder: str | os.PathLike[str]) -> MapStore:
+    """Open the part maps of a run, or of its `parts` or `parts/maps` folder."""
+    root = Path(folder)
+    for place in (root / "parts" / "maps", root / "maps", root):
+        if any(place.glob("*.safetensors")):
+            return MapStore(place)
+    return MapStore(root)
