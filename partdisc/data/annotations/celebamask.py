@@ -30,7 +30,10 @@ from partdisc.progress import Progress
 FOLDER = "CelebAMask-HQ-mask-anno"
 IMAGES = "CelebA-HQ-img"
 # the order in which the authors paint the parts; "file-order" keeps it
-PUBLISHED_ORDER = ["skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth"]
+PUBLISHED_ORDER = (
+    *("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear"),
+    *("mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth"),
+)
 MASK_NAME = re.compile(r"(\d+)_(\w+)\.png")
 MANY = 5000  # images
 
@@ -150,7 +153,10 @@ def _part_files(folder: Path, report: QuirkReport) -> dict[str, dict[str, Path]]
 
 def _present_parts(part_files: Mapping[str, Mapping[str, Path]]) -> list[str]:
     present = {name for files in part_files.values() for name in files}
-    return [name for name in PUBLISHED_ORDER if name in present] + sorted(present - set(PUBLISHED_ORDER))
+    return [
+        *(name for name in PUBLISHED_ORDER if name in present),
+        *sorted(present.difference(PUBLISHED_ORDER)),
+    ]
 
 
 def _splits(root: Path) -> dict[str, str]:

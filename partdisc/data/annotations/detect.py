@@ -93,7 +93,9 @@ def _format_of_json_folder(path: Path) -> str | None:
         return None
     if not places:
         return None
-    return "partimagenet-ood" if places[0].parent == path and _names_synsets(places[0]) else "coco"
+    own_folder = places[0].stem in SPLITS and (path / places[0].stem).is_dir()  # train.json beside train/
+    ood = places[0].parent == path and (own_folder or _names_synsets(places[0]))
+    return "partimagenet-ood" if ood else "coco"
 
 
 def _is_coco(file: Path) -> bool:

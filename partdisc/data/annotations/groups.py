@@ -111,7 +111,7 @@ def read_groups(path: str | os.PathLike[str], source: AnnotationSet) -> GroupedA
         names.append(_group_name(path, group, position))
         for member in group["members"]:
             part = _member_part(path, member, by_name, by_id)
-            if part is not None and group_of.setdefault(part, position) != position:
+            if group_of.setdefault(part, position) != position:
                 raise ConfigError(f"{path} puts {source.part_names[part - 1]!r} in two groups.")
     if not group_of:
         raise ConfigError(f"No part of {source.path} ({_some(source.part_names)}) is in a group of {path}.")
@@ -140,17 +140,18 @@ def _group_name(path: str | os.PathLike[str], group: object, position: int) -> s
 
 def _member_part(
     path: str | os.PathLike[str], member: Any, by_name: Mapping[str, int], by_id: Mapping[int, int]
-) -> int | None:
-    """The part a member means; an id-and-name pair that nobody annotated may be missing from the set."""
-    if isinstance(member, str):
-        member = {"name": member}
-    if not isinstance(member, dict) or not member.keys() & {"id", "name"}:
+) -> int:
+    """The part a member means."""
+    member = {"name": member} if isinstance(member, str) else member
+    fits = (
+        isinstance(member, dict)
+        and type(member.get("id", 0)) is int
+        and isinstance(member.get("name", ""), str)
+    )
+    if not fits or not member.keys() & {"id", "name"}:
         raise ConfigError(f"Expected members by name or id in {path}, but got {str(member)[:60]}.")
-    parts = set()
-    if "name" in member:
-        parts.add(by_name.get(member["name"]))
-    if "id" in member:
-        parts.add(by_id.get(member["id"]))
+    tables = {"name": by_name, "id": by_id}
+    parts = {table.get(member[key]) for key, table in tables.items() if key in member}  # type: ignore[attr-defined]
     if len(parts) > 1:
         raise ConfigError(f"{path} says {member}, but in the annotations id and name do not belong together.")
     part = parts.pop()
