@@ -1,3 +1,48 @@
-"""partdisc discovers the parts of objects without labels."""
+"""partdisc discovers the parts of objects without labels.
+
+    import partdisc
+
+    run = partdisc.discover("images/", "RUN", num_parts=4)
+
+Names are imported when first used, so that `import partdisc` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0.dev0"
+
+_PUBLIC = {
+    "DeepFeatureFactorization": "partdisc.discovery",
+    "FeatureClustering": "partdisc.discovery",
+    "KMeans": "partdisc.factorization",
+    "NMF": "partdisc.factorization",
+    "PartEvaluator": "partdisc.metrics",
+    "PartMaps": "partdisc.parts",
+    "PartNames": "partdisc.parts",
+    "PartOverlay": "partdisc.render",
+    "PartdiscError": "partdisc.errors",
+    "create_backbone": "partdisc.features",
+    "discover": "partdisc.discovery.pipeline",
+    "extract_features": "partdisc.features",
+    "list_backbones": "partdisc.features",
+    "load_discoverer": "partdisc.discovery",
+    "load_run": "partdisc.store.run",
+    "match_parts": "partdisc.metrics",
+    "non_negative_factorization": "partdisc.factorization",
+    "part_iou": "partdisc.metrics",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'partdisc' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

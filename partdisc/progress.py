@@ -96,9 +96,10 @@ class Progress:
             self._print(rate, values)
 
     def skip(self, count: int) -> None:
-        """Count items that an earlier run has done: they count towards the total, not towards the rate."""
+        """Count items an earlier run has done: they count towards the total, not the rate, and stay in the log."""
         self.done += count
         self._initial += count
+        self.log.drop_after(self.stage, self.done)
 
     def _print(self, rate: float, values: dict[str, Any], end: bool = False) -> None:
         if not self.verbosity:

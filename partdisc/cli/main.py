@@ -20,6 +20,8 @@ from partdisc.errors import PartdiscError
 
 # command -> what `partdisc --help` says of it; the module is partdisc.cli.<command with - as _>
 COMMANDS = {
+    "discover": "discover the parts in a folder of images",
+    "name": "name discovered parts",
     "make-synthetic": "draw a synthetic, exactly annotated set in PartImageNet's layout",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
@@ -145,11 +145,12 @@ class PartDiscoverer(ABC):
         """Part maps for features, in the order of their entries."""
         return list(self.iter_maps(as_feature_set(features)))
 
-    def iter_maps(self, features: FeatureSet) -> Iterator[PartMaps]:
-        """Part maps one by one, in the order of `features.entries`, in constant memory."""
+    def iter_maps(self, features: FeatureSet, indices: Iterable[int] | None = None) -> Iterator[PartMaps]:
+        """Part maps one by one, of all images or those at `indices`, in constant memory."""
         self._check_fitted()
-        for entry, rows in zip(features.entries, features, strict=True):
-            scores = self._part_scores(rows.flatten(0, 1)).unflatten(0, entry.grid)
+        for index in range(len(features)) if indices is None else indices:
+            entry = features.entries[index]
+            scores = self._part_scores(features[index].flatten(0, 1)).unflatten(0, entry.grid)
             maps = np.zeros((self.num_parts_ + 1, *entry.grid), dtype=np.float32)
             maps[1:] = scores.permute(2, 0, 1).cpu().numpy()
             yield PartMaps(maps, entry.size, entry.content, entry.id)

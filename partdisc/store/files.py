@@ -21,6 +21,8 @@ import numpy as np
 from partdisc.errors import ArtifactError, ConfigError
 
 PARTIAL_PREFIX = ".partial-"
+UMASK = os.umask(0)  # asked for once: asking sets it, which threads would notice
+os.umask(UMASK)
 
 
 @contextlib.contextmanager
@@ -33,16 +35,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
-        os.chmod(partial, 0o666 & ~_umask())
+        os.chmod(partial, 0o666 & ~UMASK)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -1,0 +1,31 @@
+"""Name discovered parts: names flow into figures, reports and exports.
+
+partdisc name RUN 3=wheel 1="front door"
+partdisc name RUN 3=                        # takes the name away
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from partdisc.errors import ConfigError
+from partdisc.store.run import name_parts
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", metavar="RUN", help="the run whose parts are named")
+    parser.add_argument("names", nargs="*", metavar="PART=NAME", help="part number and its name")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command; prints all parts with their names."""
+    names = {}
+    for item in arguments.names:
+        part, equals, name = item.partition("=")
+        if not equals or not part.strip().isdigit():
+            raise ConfigError(f"Expected PART=NAME such as 3=wheel, but got {item!r}.")
+        names[int(part)] = name
+    masks = name_parts(arguments.run, names)
+    for number, name in enumerate(masks.names, start=1):
+        print(f"{number}\t{name}")

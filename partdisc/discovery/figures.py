@@ -1,0 +1,72 @@
+"""The pictures every run leaves: overlays, one contact sheet, the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from partdisc.data import decode_image
+from partdisc.errors import DataError
+from partdisc.features.extraction import resized_size
+from partdisc.progress import Progress
+from partdisc.render.contact_sheet import contact_sheet
+from partdisc.render.overlay import PartOverlay
+from partdisc.store import files
+from partdisc.store.masks import MaskEntry, MaskSet
+
+SHEET_IMAGES = 40
+SHEET_CELL = 224
+LONG_SIDE = 800  # of an overlay, in pixels, at most
+
+
+def write_figures(
+    root: Path, masks: MaskSet, *, overlays: int | None, progress: Callable[[str, int], Progress]
+) -> None:
+    """Write `figures/contact_sheet.jpg` and overlays of evenly chosen images."""
+    folder = root / "figures"
+    draw = PartOverlay(palette=masks.palette, part_names=masks.part_names)
+    chosen = evenly(masks.entries, len(masks) if overlays is None else overlays)
+    with progress("overlays", len(chosen)) as bar:
+        bar.skip(0)
+        for entry in chosen:
+            for image, labels in _picture(masks, entry, LONG_SIDE):
+                _write_jpeg(folder / "overlays" / f"{entry.id}.jpg", draw.annotate(image, labels))
+            bar.advance()
+    pictures = [
+        p for entry in evenly(masks.entries, SHEET_IMAGES) for p in _picture(masks, entry, SHEET_CELL)
+    ]
+    pairs = [pair for image, labels in pictures for pair in ((image, None), (image, labels))]
+    if pairs:
+        sheet = contact_sheet(pairs, columns=min(10, len(pairs)), cell=SHEET_CELL, overlay=draw)
+        with files.atomic_path(folder / "contact_sheet.jpg") as partial:
+            sheet.save(partial, quality=90)
+
+
+def evenly(items: Sequence[MaskEntry], count: int) -> list[MaskEntry]:
+    """`count` items, evenly spaced from the first to the last."""
+    if count >= len(items):
+        return list(items)
+    return [items[round(i)] for i in np.linspace(0, len(items) - 1, count)]
+
+
+def _picture(masks: MaskSet, entry: MaskEntry, long_side: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The image and its labels at `long_side` pixels at most; nothing if the image has gone meanwhile."""
+    import cv2
+
+    size = resized_size(entry.height, entry.width, min(long_side, max(entry.height, entry.width)))
+    try:
+        image = decode_image(masks.image_path(entry), size=size)
+    except DataError:
+        return
+    labels = masks.labels(entry)
+    yield image, cv2.resize(labels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+
+
+def _write_jpeg(path: Path, picture: np.ndarray) -> None:
+    import cv2
+
+    ok, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    if ok:
+        files.write_bytes(path, data.tobytes())

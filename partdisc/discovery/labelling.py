@@ -1,0 +1,84 @@
+"""A fitted method's parts, written for every image: masks, soft maps, index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from partdisc.data import ImageList
+from partdisc.discovery.base import PartDiscoverer
+from partdisc.parts import PartMaps
+from partdisc.progress import Progress
+from partdisc.render.palette import part_palette
+from partdisc.store import maps as map_store
+from partdisc.store.features import FeatureEntry, FeatureSet
+from partdisc.store.masks import MaskEntry, MaskSet, write_index, write_mask
+
+GROUP = 64  # images whose maps share a shard
+
+
+def write_parts(
+    root: Path,
+    discoverer: PartDiscoverer,
+    features: FeatureSet,
+    images: ImageList,
+    *,
+    maps: bool,
+    progress: Callable[[str, int], Progress],
+) -> MaskSet:
+    """Write `parts/` of a run; groups of images that are there already are skipped.
+
+    Args:
+        root: the run directory.
+        discoverer: fitted.
+        features: of all images.
+        images: in the order in which the index shall list them.
+        maps: whether soft maps are written too.
+        progress: makes the progress of a stage with so many items.
+    """
+    masks = MaskSet(root / "parts", discoverer.num_parts_, part_palette(discoverer.num_parts_))
+    masks.images_root = str(images.root.absolute())
+    groups = [range(i, min(i + GROUP, len(features))) for i in range(0, len(features), GROUP)]
+    todo = [n for n, group in enumerate(groups) if not _is_written(masks, features, group, n, maps)]
+    with progress("masks", len(features)) as bar, ThreadPoolExecutor(2, initializer=_one_thread) as pool:
+        bar.skip(len(features) - sum(len(groups[n]) for n in todo))
+        for number in todo:
+            found = list(discoverer.iter_maps(features, groups[number]))
+            for _ in pool.map(lambda m: _write_one(masks, m), found):
+                bar.advance()
+            if maps:
+                map_store.write_maps(map_store.shard_path(masks.folder / "maps", number), found)
+    masks.entries = _index(features.entries, images)
+    write_index(masks)
+    return masks
+
+
+def mask_name(image_id: str) -> str:
+    """Where an image's mask lies, relative to `parts/`."""
+    return f"masks/{image_id}.png"
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # of the calling thread: the pool is the parallelism
+
+
+def _write_one(masks: MaskSet, maps: PartMaps) -> None:
+    write_mask(masks.folder / mask_name(maps.image_id), maps.to_labels(), masks.palette)
+
+
+def _is_written(masks: MaskSet, features: FeatureSet, group: Sequence[int], number: int, maps: bool) -> bool:
+    if maps:  # written after the group's masks
+        return map_store.shard_path(masks.folder / "maps", number).exists()
+    return all((masks.folder / mask_name(features.entries[i].id)).exists() for i in group)
+
+
+def _index(entries: Sequence[FeatureEntry], images: ImageList) -> list[MaskEntry]:
+    labelled = {entry.id for entry in entries}
+    return [
+        MaskEntry(r.id, r.path.relative_to(images.root).as_posix(), r.width, r.height, mask_name(r.id))
+        for r in images.records
+        if r.id in labelled
+    ]

@@ -1,0 +1,223 @@
+"""The main job: images -> features -> parts -> masks, maps, figures, in one run directory.
+
+Every stage leaves whole files and is skipped when they are there, so a run goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from partdisc.data import ImageList, list_images
+from partdisc.discovery.base import PartDiscoverer, resolve_device
+from partdisc.discovery.figures import write_figures
+from partdisc.discovery.labelling import write_parts
+from partdisc.discovery.models import create_discoverer, load_discoverer
+from partdisc.discovery.numbering import number_like
+from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute
+from partdisc.errors import DataError
+from partdisc.features.extraction import features_key, fits_in_memory, plan_extraction, run_extraction
+from partdisc.progress import Progress, StepLog
+from partdisc.store import files
+from partdisc.store.features import FeatureSet, FeatureStore, check_dtype
+from partdisc.store.run import Run, RunWriter, clear_run, load_run, locked, prepare_folder
+
+
+def discover(
+    images: Any,
+    out: str | Path,
+    num_parts: int | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    workers: int | None = None,
+    storage: str = "auto",
+    verbosity: int = 0,
+    command: list[str] | None = None,
+    **settings: Any,
+) -> Run:
+    """Discover the parts in a folder of images; the command line as a function.
+
+    Args:
+        images: a folder, a glob, a text list, one file, or a sequence of paths.
+        out: the run directory.
+        num_parts: K.
+        resume: go on with an interrupted run of the same settings.
+        overwrite: remove the run that is there.
+        device: see `Runtime`.
+        workers: see `Runtime`.
+        storage: see `Runtime`.
+        verbosity: see `Runtime`.
+        command: what is recorded as the command.
+        **settings: see `DiscoverSettings`; the method's own options go into `options`.
+
+    Returns:
+        The run, opened.
+
+    Raises:
+        PartdiscError: for everything the caller can mend; the message says how.
+    """
+    settings["apply"], settings["like"] = absolute(settings.get("apply")), absolute(settings.get("like"))
+    chosen = DiscoverSettings(num_parts=num_parts, **settings)
+    runtime = Runtime(device, workers, storage, verbosity)
+    chosen.check()
+    runtime.check()
+    root = prepare_folder(out, resume=resume, overwrite=overwrite)
+    with locked(root):
+        if overwrite:
+            clear_run(root)
+        writer = RunWriter(
+            root, settings=asdict(chosen), runtime=asdict(runtime), command=command or ["partdisc.discover"]
+        )
+        try:
+            _Pipeline(root, chosen, runtime, writer).run(images)
+        except BaseException as error:
+            if (root / "run.json").exists():
+                status = "failed" if isinstance(error, Exception) else "interrupted"
+                writer.update(status, error=str(error) or type(error).__name__)
+            raise
+    return load_run(root)
+
+
+class _Pipeline:
+    """One run, stage by stage."""
+
+    def __init__(self, root: Path, settings: DiscoverSettings, runtime: Runtime, writer: RunWriter) -> None:
+        self.root, self.settings, self.runtime, self.writer = root, settings, runtime, writer
+        self.log = StepLog(root / "log.jsonl")
+
+    def run(self, source: Any) -> None:
+        settings = self.settings
+        discoverer = self._start()  # checks method, model, backbone and device before images are looked at
+        images = list_images(source, limit=settings.limit, workers=self.runtime.num_workers)
+        self._check_images(images)
+        skipped = [{"id": s.id, "reason": s.reason} for s in images.skipped]
+        self.writer.update(
+            images_root=str(images.root.absolute()),
+            images_digest=images.digest,
+            backbone=discoverer.get_backbone().describe(),
+            skipped=skipped,
+        )
+        features = self._extract(discoverer, images)
+        skipped += features.skipped
+        if settings.strict and features.skipped:
+            raise DataError(_first_skipped(features.skipped))
+        if not len(features):
+            raise DataError(f"No image could be decoded. {_first_skipped(skipped)}")
+        model = self.root / "model"
+        if (model / "config.json").exists():
+            discoverer = load_discoverer(model)
+        else:
+            self._learn(discoverer, features)
+            discoverer.save(model)
+        masks = write_parts(
+            self.root, discoverer, features, images, maps=settings.maps, progress=self._progress
+        )
+        write_figures(self.root, masks, overlays=settings.overlays, progress=self._progress)
+        if not settings.keep_features:
+            shutil.rmtree(self.root / "features", ignore_errors=True)
+        counts = {"images": len(masks), "skipped": len(skipped), "other_files": images.ignored}
+        self.writer.update(
+            "done",
+            num_parts=masks.num_parts,
+            part_areas=discoverer.areas_.tolist(),
+            counts=counts,
+            skipped=skipped,
+        )
+        if skipped:
+            self._say(
+                f"{len(skipped)} images were skipped: {_first_skipped(skipped)} All are listed in run.json."
+            )
+
+    def _start(self) -> PartDiscoverer:
+        settings = self.settings
+        device = resolve_device(self.runtime.device)
+        if settings.apply is not None:
+            discoverer = load_discoverer(settings.apply)
+        else:
+            assert settings.num_parts is not None  # checked
+            discoverer = create_discoverer(
+                settings.method,
+                settings.num_parts,
+                backbone=settings.backbone,
+                layers=settings.layers,
+                weights=settings.weights,
+                seed=settings.seed,
+                **settings.options,
+            )
+        discoverer.device = device
+        if settings.image_size is not None:
+            discoverer.image_size = settings.image_size
+        discoverer.get_backbone()
+        return discoverer
+
+    def _check_images(self, images: ImageList) -> None:
+        known = self.writer.info.get("images_digest")
+        if known not in (None, images.digest):
+            raise DataError(
+                "Cannot resume: the images have changed since the run began (names or sizes differ). Use --overwrite."
+            )
+        if self.settings.strict and images.skipped:
+            raise DataError(_first_skipped([{"id": s.id, "reason": s.reason} for s in images.skipped]))
+
+    def _extract(self, discoverer: PartDiscoverer, images: ImageList) -> FeatureSet:
+        settings, backbone = self.settings, discoverer.get_backbone()
+        dtype = check_dtype(settings.feature_dtype)
+        plan = plan_extraction(
+            images, backbone, image_size=discoverer.image_size, batch_size=settings.batch_size, dtype=dtype
+        )
+        key = features_key(images, backbone, image_size=discoverer.image_size, dtype=settings.feature_dtype)
+        store = None
+        if self._features_on_disk(plan.num_bytes):
+            files.check_free_space(self.root, int(1.1 * plan.num_bytes), what="Keeping the features")
+            store = FeatureStore(self.root / "features", key)
+        where = f"on disk in {self.root / 'features'}" if store else "in memory"
+        self._say(f"{len(images)} images; features of {plan.num_bytes / 2**20:.0f} MiB are kept {where}")
+        with self._progress("features", len(images)) as progress:
+            return run_extraction(
+                backbone,
+                plan,
+                store,
+                dtype=dtype,
+                workers=self.runtime.num_workers,
+                device=discoverer.device,
+                progress=progress,
+                key=key,
+            )
+
+    def _features_on_disk(self, num_bytes: int) -> bool:
+        if self.settings.keep_features or (self.root / "features").exists():
+            return True
+        if self.runtime.storage == "auto":
+            return not fits_in_memory(num_bytes)
+        return self.runtime.storage == "disk"
+
+    def _learn(self, discoverer: PartDiscoverer, features: FeatureSet) -> None:
+        if self.settings.apply is None:
+            self._say(
+                f"learning {discoverer.num_parts} parts from {features.shape[0]} x {features.shape[1]} features"
+            )
+            discoverer.fit_features(features)
+            self.log.drop_after(discoverer.method, -1)
+            for step, loss in enumerate(getattr(discoverer, "loss_history_", [])):
+                self.log.write(discoverer.method, step, loss=loss)
+        if self.settings.like is not None:
+            number_like(discoverer, features, load_run(self.settings.like).masks)
+
+    def _progress(self, stage: str, total: int) -> Progress:
+        return Progress(stage, total, log=self.log, verbosity=self.runtime.verbosity)
+
+    def _say(self, text: str) -> None:
+        if self.runtime.verbosity:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _first_skipped(skipped: list[dict[str, str]]) -> str:
+    first = skipped[0]
+    return f"{first['id']}: {first['reason']}" + (
+        f" (and {len(skipped) - 1} more)." if len(skipped) > 1 else ""
+    )

@@ -1,0 +1,104 @@
+"""What decides the result of a run, and what only decides how it is made."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from partdisc.errors import ConfigError
+from partdisc.features import DEFAULT_BACKBONE
+
+STORAGE = ("auto", "memory", "disk")
+
+
+@dataclass(frozen=True)
+class DiscoverSettings:
+    """Settings of a run; a resumed run must have the same.
+
+    Attributes:
+        num_parts: K; required unless `apply` names a model.
+        method: "dff" or "kmeans".
+        backbone, layers, weights, feature_dtype, batch_size, seed: see `PartDiscoverer`.
+        image_size: long side in pixels; None means the method's default, or what an applied model was made with.
+        apply: a model or run whose parts are applied to the images; nothing is learnt then.
+        like: a run whose numbering of parts is taken over, as far as parts agree.
+        maps: whether soft maps are written.
+        overlays: how many images get an overlay picture, evenly chosen; None means all.
+        keep_features: whether features stay on disk.
+        limit: at most this many images.
+        strict: whether an unreadable image is an error.
+        options: options of the method.
+    """
+
+    num_parts: int | None = None
+    method: str = "dff"
+    backbone: str = DEFAULT_BACKBONE
+    layers: str | None = None
+    weights: str = "auto"
+    image_size: int | None = None
+    feature_dtype: str = "float16"
+    batch_size: int = 8
+    seed: int = 0
+    apply: str | None = None
+    like: str | None = None
+    maps: bool = True
+    overlays: int | None = 48
+    keep_features: bool = False
+    limit: int | None = None
+    strict: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Find what cannot work before anything long begins.
+
+        Raises:
+            ConfigError: naming the setting.
+        """
+        if self.apply is None and self.num_parts is None:
+            raise ConfigError("Expected --num-parts K (how many parts to discover), or --apply MODEL.")
+        if self.apply is not None and self.num_parts is not None:
+            raise ConfigError(
+                "Expected --num-parts or --apply, not both: an applied model has its number of parts."
+            )
+        if self.num_parts is not None and not 1 <= self.num_parts <= 254:
+            raise ConfigError(f"Expected --num-parts within 1..254, but got {self.num_parts}.")
+        if self.overlays is not None and self.overlays < 0:
+            raise ConfigError(f"Expected --overlays of at least 0, but got {self.overlays}.")
+        if self.seed < 0 or self.seed >= 2**31:
+            raise ConfigError(f"Expected --seed within 0..2147483647, but got {self.seed}.")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How a run is made; none of it changes the result.
+
+    Attributes:
+        device: "auto", "cpu", "cuda", "mps".
+        workers: processes that decode images ahead; None means one for each two cores, at most 8.
+        storage: where features are kept: "memory", "disk", or "auto" by their size.
+        verbosity: 0 says nothing, 1 reports progress.
+    """
+
+    device: str = "auto"
+    workers: int | None = None
+    storage: str = "auto"
+    verbosity: int = 1
+
+    def check(self) -> None:
+        """Raise a ConfigError for values that cannot work."""
+        if self.storage not in STORAGE:
+            raise ConfigError(f"Expected --features of {', '.join(STORAGE)}, but got {self.storage!r}.")
+        if self.workers is not None and self.workers < 0:
+            raise ConfigError(f"Expected --workers of at least 0, but got {self.workers}.")
+
+    @property
+    def num_workers(self) -> int:
+        """Processes that decode."""
+        return min(8, max(1, (os.cpu_count() or 1) // 2)) if self.workers is None else self.workers
+
+
+def absolute(path: str | os.PathLike[str] | None) -> str | None:
+    """A path that means the same from any folder."""
+    return None if path is None else str(Path(path).absolute())
