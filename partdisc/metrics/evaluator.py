@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,11 +33,13 @@ class PartEvaluator:
         scope: "dataset" fits one matching for all images; "category" one for each category, scores being means
             over categories; "image" one for each image, an upper bound that no labelling of new images reaches.
         background: what to do with predictions that never use label 0 (made without a foreground stage): "auto"
-            declares the part that covers most annotated background to be the background, "none" does not, a
-            number declares that part. Where label 0 occurs, "auto" declares nothing.
+            declares the part that covers most annotated background to be the background, and nothing where label
+            0 occurs; "largest" declares it in any case, "none" never, a number declares that part.
         background_class: the background is matched and averaged like any part (STEGO, Leopart).
         ignore_unlabelled: leave out pixels annotated as background.
         partial_annotation: the annotation does not cover the object, so the foreground IoU is not reported.
+        foreground_only: the annotation has one label, the whole object: only the IoUs of foreground and
+            background are reported.
 
     Raises:
         ConfigError: if an argument has an unusable value.
@@ -60,6 +63,7 @@ class PartEvaluator:
         background_class: bool = False,
         ignore_unlabelled: bool = False,
         partial_annotation: bool = False,
+        foreground_only: bool = False,
     ) -> None:
         self.num_parts = dict(num_parts) if isinstance(num_parts, Mapping) else num_parts
         self.part_names = PartNames(part_names or [""] * self.highest_part)
@@ -68,6 +72,7 @@ class PartEvaluator:
         self.background = background
         self.ignore_unlabelled = ignore_unlabelled
         self.partial_annotation = partial_annotation
+        self.foreground_only = foreground_only
         self._check()
         self.reset()
 
@@ -84,11 +89,12 @@ class PartEvaluator:
                 f"Expected scope 'category' where categories have a number of parts of their own, but got "
                 f"{self.scope!r}."
             )
-        if self.background not in ("auto", "none") and not (
+        if self.background not in ("auto", "none", "largest") and not (
             isinstance(self.background, int) and 1 <= self.background <= self.highest_part
         ):
             raise ConfigError(
-                f"Expected background auto, none or a part 1..{self.highest_part}, but got {self.background!r}."
+                f"Expected background auto, none, largest or a part 1..{self.highest_part}, but got "
+                f"{self.background!r}."
             )
 
     @property
@@ -147,7 +153,7 @@ class PartEvaluator:
             table = contingency_table(
                 predicted,
                 target,
-                self._parts_of(category),
+                self.parts_of(category),
                 len(self.part_names),
                 ignore_unlabelled=self.ignore_unlabelled,
             )
@@ -157,7 +163,12 @@ class PartEvaluator:
         padded[: len(table)] = table
         self.tables.add(padded, image_id, category, unit)
 
-    def _parts_of(self, category: str | None) -> int:
+    def parts_of(self, category: str | None) -> int:
+        """K, of a category where categories have a K of their own.
+
+        Raises:
+            DataError: if such a category is not known.
+        """
         if not isinstance(self.num_parts, dict):
             return self.num_parts
         if category not in self.num_parts:
@@ -177,6 +188,21 @@ class PartEvaluator:
             raise ConfigError(f"Expected evaluators with equal settings, but {', '.join(differing)} differ.")
         self.tables.extend(other.tables)
 
+    def like(self, num_parts: int | None = None) -> PartEvaluator:
+        """An empty evaluator with the same settings, and with another number of discovered parts if given."""
+        other = copy.copy(self)
+        other.num_parts = self.num_parts if num_parts is None else num_parts
+        if num_parts is not None:
+            other.background = "auto"
+        other.reset()
+        return other
+
+    def subset(self, image_ids: Collection[str]) -> PartEvaluator:
+        """An evaluator with the same settings that has counted only some of the images."""
+        other = self.like()
+        other.tables = self.tables.subset(image_ids)
+        return other
+
     def resolved_rule(self) -> MatchRule:
         """The rule with background "auto" decided: declare one if label 0 never occurs."""
         if self.background != "auto":
@@ -187,6 +213,8 @@ class PartEvaluator:
     @property
     def score_names(self) -> tuple[str, ...]:
         """The scores that these settings report."""
+        if self.foreground_only:
+            return ("foreground_iou", "background_iou")
         names = [name for name in SCORES if name != "foreground_iou" or not self.partial_annotation]
         return (*names, "class_miou") if self.rule.background_class else tuple(names)
 
@@ -227,7 +255,9 @@ class PartEvaluator:
             per_part=part_scores(grouped.confusion, grouped.matchings.values(), self.part_names),
             matchings=grouped.matchings,
             table=table,
-            pooled={} if table is None else {name: float(score(table)) for name, score in UNMATCHED.items()},
+            pooled={}
+            if table is None or self.foreground_only
+            else {name: float(score(table)) for name, score in UNMATCHED.items()},
             rule=rule,
             scope=self.scope,
             num_images=len(self.tables),

@@ -60,6 +60,8 @@ class EvaluationResult:
         groups: category -> its scores (scope "category" only).
         intervals: score -> (low, high) of the bootstrap, with what was resampled in `resampling`.
         controls: name of a control -> its scores, or a text saying why there are none.
+        keypoints: keypoint scores, as `LandmarkAssessment.result` gives them.
+        against: another run and the paired differences from it.
         notes: what a reader must know to compare the numbers.
     """
 
@@ -79,6 +81,7 @@ class EvaluationResult:
     resampling: dict[str, Any] = field(default_factory=dict)
     controls: dict[str, dict[str, float] | str] = field(default_factory=dict)
     keypoints: dict[str, Any] = field(default_factory=dict)
+    against: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> float:
@@ -121,6 +124,7 @@ class EvaluationResult:
             "resampling": self.resampling,
             "controls": self.controls,
             "keypoints": self.keypoints,
+            "against": self.against,
             "notes": self.notes,
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,6 +77,15 @@ class ImageTables:
         for item in zip(other._cells, other._counts, other.ids, other.categories, other.units, strict=True):
             self._append(*item)
 
+    def subset(self, image_ids: Collection[str]) -> ImageTables:
+        """The tables of some images, in their order here."""
+        wanted, other = set(image_ids), ImageTables(self.shape)
+        rows = zip(self._cells, self._counts, self.ids, self.categories, self.units, strict=True)
+        for item in rows:
+            if item[2] in wanted:
+                other._append(*item)
+        return other
+
     def matrix(self) -> sparse.csr_array:
         """All images as int64 rows of length (K + 1)(P + 1)."""
         starts = np.cumsum([0, *(cells.size for cells in self._cells)])
@@ -87,6 +96,11 @@ class ImageTables:
     def total(self) -> np.ndarray:
         """The table over all images, int64."""
         return np.asarray(self.matrix().sum(0), np.int64).reshape(self.shape)
+
+    def grouped(self, groups: np.ndarray, num_groups: int) -> np.ndarray:
+        """One table for each of a few groups of images, int64 of shape (num_groups, K + 1, P + 1)."""
+        sums = membership(groups, num_groups) @ self.matrix()
+        return sums.toarray().reshape(num_groups, *self.shape)
 
 
 def membership(groups: Sequence[int] | np.ndarray, num_groups: int) -> sparse.csr_array:

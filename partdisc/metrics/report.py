@@ -1,0 +1,227 @@
+"""Results as text: report.md, the line on stdout, the table that compares several runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from partdisc.metrics.result import EvaluationResult
+
+LABELS = {
+    "part_miou": "part mIoU",
+    "class_miou": "class mIoU",
+    "background_iou": "background IoU",
+    "foreground_iou": "foreground IoU",
+    "pixel_accuracy": "pixel accuracy",
+    "mean_accuracy": "mean accuracy",
+    "nmi": "NMI",
+    "ari": "ARI",
+    "fg_nmi": "FG-NMI",
+    "fg_ari": "FG-ARI",
+    "purity": "purity",
+    "completeness": "completeness",
+}
+HEADLINE = ("part_miou", "nmi", "ari")
+LEGEND = {
+    "grid": "the image cut into K cells",
+    "random_patches": "K random patches in each image",
+    "color_kmeans": "k-means on the colours of each image",
+    "grid_in_foreground": "K cells over the bounding box of the run's own foreground",
+    "resolution_ceiling": "the annotation itself through the grid of the run's maps: what its resolution allows",
+}
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A fraction as reports print it; a dash where undefined.
+
+    >>> number(0.28149), number(float("nan"))
+    ('0.281', '–')
+    """
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A GitHub table, first column left-aligned, all others right-aligned; columns padded to be read as text."""
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
+    lines = [
+        "| "
+        + " | ".join(
+            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        )
+        + " |"
+        for row in cells
+    ]
+    rule = (
+        "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
+    )
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def headline(result: EvaluationResult) -> list[str]:
+    """The scores that one line has room for."""
+    wanted = [name for name in (*HEADLINE, "class_miou") if name in result.scores]
+    return wanted or list(result.scores)
+
+
+def summary_line(name: str, result: EvaluationResult) -> str:
+    """One line for stdout: scores with intervals, the grid beside them, how many images."""
+    parts = []
+    for score in headline(result):
+        text = f"{LABELS[score]} {number(result.scores[score])}"
+        if score in result.intervals:
+            low, high = result.intervals[score]
+            text += f" [{number(low)}, {number(high)}]"
+        parts.append(text)
+    if result.keypoints:
+        parts.append(f"keypoint error {number(result.keypoints.get('error'))}")
+    grid = result.controls.get("grid")
+    if isinstance(grid, dict):
+        parts.append("grid " + " / ".join(number(grid[score], 2) for score in headline(result)))
+    return f"{name}: {', '.join(parts)}; {result.num_images} images, protocol {result.protocol}"
+
+
+def comparison_table(results: Mapping[str, EvaluationResult]) -> str:
+    """Several runs beside each other, one row each, with the first one's controls below."""
+    scores = [name for name in LABELS if any(name in r.scores for r in results.values())]
+    rows = [
+        [name, *(number(result.scores.get(score)) for score in scores), str(result.num_images)]
+        for name, result in results.items()
+    ]
+    for name, found in next(iter(results.values())).controls.items():
+        if isinstance(found, dict):
+            rows.append([f"({name})", *(number(found.get(score)) for score in scores), ""])
+    return markdown_table(["run", *(LABELS[score] for score in scores), "images"], rows)
+
+
+def write_report(
+    result: EvaluationResult,
+    *,
+    title: str,
+    command: str,
+    part_names: Sequence[str],
+    source: Mapping[str, Any],
+) -> str:
+    """The text of report.md.
+
+    Args:
+        result: what was found.
+        title: of the run.
+        command: that made the report.
+        part_names: names of the discovered parts 1..K.
+        source: facts about run and annotation, name -> value, shown as a list.
+    """
+    sections = [
+        f"# Evaluation of {title}\n",
+        f"```\n{command}\n```\n",
+        "\n".join(f"- {name}: {value}" for name, value in (_rules(result) | dict(source)).items()) + "\n",
+    ]
+    if result.scores:
+        sections += ["## Scores\n", _score_table(result), _control_legend(result)]
+    if result.keypoints:
+        sections += ["## Keypoints\n", _keypoint_section(result.keypoints)]
+    if result.groups:
+        sections += ["## Categories\n", _category_table(result)]
+    if any(part.pixels for part in result.per_part) and "part_miou" in result.scores:
+        sections += ["## Parts\n", _part_table(result, part_names)]
+    if result.against:
+        sections += [f"## Against {result.against['run']}\n", _against_table(result.against)]
+    if result.notes or result.absent:
+        absent = (
+            [f"Never annotated here, so in no mean: {', '.join(result.absent)}."] if result.absent else []
+        )
+        sections += ["## Notes\n", "\n".join(f"- {note}" for note in (*result.notes, *absent)) + "\n"]
+    return "\n".join(sections)
+
+
+def _rules(result: EvaluationResult) -> dict[str, Any]:
+    return {
+        "protocol": result.protocol,
+        "matching": f"{result.rule.assignment} by {result.rule.criterion}, one for each {result.scope}"
+        if result.scope != "dataset"
+        else f"{result.rule.assignment} by {result.rule.criterion}, one for all images",
+        "matching fitted on": result.fitted_on,
+        "images": result.num_images,
+        "discovered parts": result.num_parts,
+        "annotated parts": f"{len(result.per_part)}, of which {len(result.absent)} never occur",
+    }
+
+
+def _score_table(result: EvaluationResult) -> str:
+    controls = {name: found for name, found in result.controls.items() if isinstance(found, dict)}
+    level = f"{result.resampling.get('level', 0.95):.0%} interval"
+    header = [
+        "",
+        "score",
+        *([level] if result.intervals else []),
+        *(name.replace("_", " ") for name in controls),
+    ]
+    rows = []
+    for score, value in result.scores.items():
+        interval = result.intervals.get(score)
+        shown = f"{number(interval[0])} to {number(interval[1])}" if interval else "–"
+        beside = [number(found.get(score)) for found in controls.values()]
+        rows.append([LABELS[score], number(value), *([shown] if result.intervals else []), *beside])
+    return markdown_table(header, rows) + "\n"
+
+
+def _control_legend(result: EvaluationResult) -> str:
+    lines = []
+    for name, found in result.controls.items():
+        text = LEGEND[name] if isinstance(found, dict) else f"not scored: {found}"
+        lines.append(f"- {name.replace('_', ' ')}: {text}.")
+    if result.resampling:
+        drawn = result.resampling
+        lines.append(
+            f"- interval: bootstrap, {drawn['draws']} draws of {drawn['num_units']} {drawn['by']}s, seed {drawn['seed']}."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _keypoint_section(keypoints: Mapping[str, Any]) -> str:
+    rows = [
+        ["regression error", number(keypoints.get("error"), 4)],
+        ["the mean position instead", number(keypoints.get("mean_position_error"), 4)],
+        *(
+            [name.upper().replace("_", "-"), number(keypoints[name])]
+            for name in ("nmi", "ari", "fg_nmi", "fg_ari")
+            if name in keypoints
+        ),
+    ]
+    fitted_on = keypoints.get("fitted_on", "–")
+    text = f"Rule: {keypoints['rule']}; {keypoints['num_images']} images, fitted on {fitted_on}.\n\n"
+    text += markdown_table(["", "value"], rows) + "\n"
+    if keypoints.get("per_landmark"):
+        rows = [[name, number(value, 4)] for name, value in keypoints["per_landmark"].items()]
+        text += "\n" + markdown_table(["landmark", "error"], rows) + "\n"
+    return text + "".join(f"\n- {note}" for note in keypoints["notes"]) + "\n"
+
+
+def _category_table(result: EvaluationResult) -> str:
+    names = headline(result)
+    rows = [
+        [category, str(group.num_images), *(number(group.scores[name]) for name in names)]
+        for category, group in result.groups.items()
+    ]
+    return markdown_table(["category", "images", *(LABELS[name] for name in names)], rows) + "\n"
+
+
+def _part_table(result: EvaluationResult, part_names: Sequence[str]) -> str:
+    total = sum(part.pixels for part in result.per_part)
+    rows = []
+    for part in result.per_part:
+        if part.pixels:
+            matched = ", ".join(part_names[k - 1] if k else "background" for k in part.matched) or "nothing"
+            values = (part.iou, part.precision, part.recall, part.accuracy, part.pixels / total)
+            rows.append([part.name, matched, *map(number, values)])
+    return markdown_table(["part", "matched", "IoU", "precision", "recall", "accuracy", "share"], rows) + "\n"
+
+
+def _against_table(against: Mapping[str, Any]) -> str:
+    rows = []
+    for name, found in against["scores"].items():
+        interval = f"{number(found['low'])} to {number(found['high'])}"
+        rows.append([LABELS[name], number(found["difference"]), interval, f"{found['share_better']:.1%}"])
+    table = markdown_table(["", "difference", "interval", "draws in which this run is better"], rows)
+    return f"{table}\n\nPaired bootstrap over {against['num_images']} common images.\n"
