@@ -79,7 +79,7 @@ def tree(rng: np.random.Generator) -> Thing:
 
 def rock(rng: np.random.Generator) -> Thing:
     """A boulder."""
-    t = np.sort(rng.uniform(0, 2 * np.pi, 9))
+    t = 2 * np.pi * (np.arange(9) + rng.uniform(-0.25, 0.25, 9)) / 9
     outline = np.stack([0.6 * np.cos(t), 0.42 * np.sin(t) - 0.38], 1) * rng.uniform(0.8, 1.1, (9, 1))
     grey = rng.uniform(0.35, 0.6)
     stone = Material(

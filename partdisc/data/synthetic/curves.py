@@ -76,6 +76,14 @@ def ragged(outline: np.ndarray, amplitude: float, rng: np.random.Generator, samp
     return fine + rng.uniform(-amplitude, amplitude, fine.shape)
 
 
+def rounded(corners: Points, share: float = 0.12) -> np.ndarray:
+    """A polygon whose corners are rounded off over a share of its edges."""
+    corners = np.asarray(corners, np.float64)
+    before, after = np.roll(corners, 1, 0), np.roll(corners, -1, 0)
+    near = np.stack([corners + share * (before - corners), corners + share * (after - corners)], 1)
+    return spline(near.reshape(-1, 2), 3, closed=True)
+
+
 def chain(start: Points, angles: Points, lengths: Points) -> np.ndarray:
     """Joints of a limb: from `start`, one bone after the other at absolute angles (radians, pi / 2 is down).
 

@@ -78,10 +78,12 @@ def _scales(surface: Surface, coverage: float) -> np.ndarray:
 
 
 def _feathers(surface: Surface, coverage: float) -> np.ndarray:
-    row = np.floor(surface.v)
-    along = (0.35 * surface.u + 0.37 * row) % 1
-    across = np.abs(surface.v - row - 0.5)
-    return coverage * np.clip(1.5 * (along - 0.5) + 2.5 * across * across, 0, 1)
+    """Scales drawn out along u, each with a shaft."""
+    row = np.floor(0.4 * surface.u)
+    along = 0.4 * surface.u - row
+    across = np.abs((surface.v + 0.5 * (row % 2)) % 1 - 0.5)
+    shaft = np.maximum(0, 0.12 - across) * 4 * (1 - along)
+    return np.clip(coverage * (1.4 * (along - 0.45) + 4.5 * across * across) + coverage * shaft, 0, coverage)
 
 
 def _rays(surface: Surface, coverage: float) -> np.ndarray:
@@ -138,9 +140,8 @@ def albedo(material: Material, surface: Surface, underside: np.ndarray, unit: fl
 
 def jitter(color: Color, rng: np.random.Generator, amount: float = 0.05) -> Color:
     """A colour somewhat lighter, darker and off its hue."""
-    r, g, b = np.clip(
-        np.array(color) * rng.uniform(1 - 2 * amount, 1 + 2 * amount) + rng.normal(0, amount / 2, 3), 0, 1
-    )
+    factor = rng.uniform(1 - 2 * amount, 1 + 2 * amount) * (1 + rng.normal(0, 0.4 * amount, 3))
+    r, g, b = np.clip(np.array(color) * factor, 0, 1)
     return float(r), float(g), float(b)
 
 

@@ -12,6 +12,7 @@ from partdisc.data.synthetic.clutter import THINGS
 from partdisc.data.synthetic.curves import rotate
 from partdisc.data.synthetic.layers import Figure
 from partdisc.data.synthetic.lighting import Light
+from partdisc.data.synthetic.looks import look
 from partdisc.data.synthetic.objects import DRAWERS
 from partdisc.data.synthetic.scenes import SCENES, Scene, backdrop
 from partdisc.data.taxonomy import SuperCategory
@@ -35,7 +36,7 @@ def draw_picture(
         image uint8 (H, W, 3) RGB, and labels uint8 (H, W): 0 background, 1 + the part's category id.
     """
     class_rng = np.random.default_rng(int(synset[1:]))
-    figure = DRAWERS[category.name](synset, class_rng, rng)
+    figure = DRAWERS[category.name](look(category.name, synset), class_rng, rng)
     scene = SCENES[str(rng.choice(figure.scenes))]
     light = Light.draw(rng)
     full = (SUPERSAMPLING * size[0], SUPERSAMPLING * size[1])
@@ -50,7 +51,7 @@ def draw_picture(
     for layer in figure.layers:
         canvas.paint(layer, placing.to_canvas, label_ids)
     if rng.random() < OCCLUDED:
-        _occlude(canvas, scene, placing, rng)
+        _occlude(canvas, scene, placing, figure.grounded, rng)
     return _finish(canvas.pixels, size, rng), _downsampled(canvas.labels, size)
 
 
@@ -132,13 +133,18 @@ def _throw_shadow(canvas: Canvas, figure: Figure, placing: Placing) -> None:
     canvas.pixels *= 1 - (0.5 / 255) * soft[..., None].astype(np.float32)
 
 
-def _occlude(canvas: Canvas, scene: Scene, placing: Placing, rng: np.random.Generator) -> None:
+def _occlude(
+    canvas: Canvas, scene: Scene, placing: Placing, grounded: bool, rng: np.random.Generator
+) -> None:
     """Put one or two things before the object; what they hide is background in the labels."""
     x0, y0, x1, y1 = placing.box
     for _ in range(rng.integers(1, 3)):
         thing = THINGS[str(rng.choice(scene.before))](rng)
-        scale = rng.uniform(0.25, 0.5) * (y1 - y0)
-        to_canvas = np.array([[scale, 0, rng.uniform(x0, x1)], [0, scale, y1 + 0.06 * (y1 - y0)]])
+        tall = -min(outline[:, 1].min() for layer in thing for outline in layer.outlines)
+        # before a thing in the air or the water it rises from below the picture
+        foot = y1 + 0.06 * (y1 - y0) if grounded else 1.02 * canvas.labels.shape[0]
+        scale = (foot - y1 + rng.uniform(0.2, 0.55) * (y1 - y0)) / tall
+        to_canvas = np.array([[scale, 0, rng.uniform(x0, x1)], [0, scale, foot]])
         for layer in thing:
             canvas.paint(layer, to_canvas, {None: 0})
 

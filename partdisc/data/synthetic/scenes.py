@@ -25,6 +25,7 @@ class Scene:
         horizon: least and greatest height of the horizon, as a share of the picture from its top.
         behind, before: names of `clutter.THINGS` for distractors and for occluders.
         indoor: whether the upper part is a wall.
+        thicket: how much leaves darken and lighten the upper part, 0..1.
     """
 
     top: Color
@@ -39,6 +40,7 @@ class Scene:
     behind: tuple[str, ...]
     before: tuple[str, ...]
     indoor: bool = False
+    thicket: float = 0.0
 
 
 BLUE, PALE, WHITE = (0.32, 0.52, 0.80), (0.74, 0.82, 0.90), (0.95, 0.95, 0.96)
@@ -84,17 +86,18 @@ SCENES: dict[str, Scene] = {
         ("rock", "grass"),
     ),
     "forest": Scene(
-        (0.22, 0.30, 0.16),
-        (0.34, 0.42, 0.24),
-        ((0.70, 0.78, 0.50), 0.5),
-        (0.32, 0.30, 0.16),
-        (0.34, 0.26, 0.15),
-        (0.16, 0.13, 0.07),
+        (0.24, 0.33, 0.15),
+        (0.17, 0.23, 0.10),
+        ((0.72, 0.78, 0.50), 0.25),
+        (0.28, 0.27, 0.14),
+        (0.36, 0.29, 0.17),
+        (0.17, 0.14, 0.08),
         0.4,
-        (0.16, 0.22, 0.11),
+        None,
         (0.35, 0.6),
         ("tree", "tree", "bush", "rock"),
         ("bush", "grass", "rock"),
+        thicket=0.5,
     ),
     "yard": Scene(
         (0.66, 0.58, 0.50),
@@ -256,6 +259,8 @@ def backdrop(scene: Scene, size: tuple[int, int], horizon: float, rng: np.random
     picture += (amount * np.clip(1.8 * clouds - 0.8, 0, 1) * (1 - 0.5 * depth[..., 0]))[..., None] * (
         np.array(color) - picture
     )
+    if scene.thicket:
+        _hang_leaves(picture, scene.thicket, rng)
     if scene.indoor:
         _paper_the_wall(picture, rng)
     if scene.hills is not None:
@@ -280,6 +285,15 @@ def _paper_the_wall(picture: np.ndarray, rng: np.random.Generator) -> None:
         else np.cos(2 * np.pi * x / period)[None] * np.cos(2 * np.pi * y / period)[:, None]
     )
     picture *= (1 + rng.uniform(0, 0.09) * np.sign(stripes))[..., None]
+
+
+def _hang_leaves(picture: np.ndarray, amount: float, rng: np.random.Generator) -> None:
+    """Light and dark foliage at two scales, with stems between."""
+    size = picture.shape[:2]
+    coarse, fine = noise.fractal(size, 130 / size[1], rng), noise.fractal(size, 520 / size[1], rng)
+    stems = noise.fractal((1, size[1]), 300 / size[1], rng)
+    leaves = 1 + amount * (1.5 * (coarse - 0.5) + 1.3 * (fine - 0.5) - 0.6 * np.clip(6 * stems - 5, 0, 1))
+    picture *= leaves[..., None]
 
 
 def _raise_hills(picture: np.ndarray, color: Color, horizon: float, rng: np.random.Generator) -> None:

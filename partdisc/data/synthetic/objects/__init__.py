@@ -1,4 +1,4 @@
-"""How to draw each super-category: `draw(synset, class_rng, rng)` gives a `Figure`.
+"""How to draw each super-category: `draw(look, class_rng, rng)` gives a `Figure`.
 
 `class_rng` is seeded by the class, so what is drawn from it (build, palette, pattern) is the same for all images of
 a class; `rng` is the image's own (pose, tones).
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from partdisc.data.synthetic.layers import Figure
+from partdisc.data.synthetic.looks import Look
 from partdisc.data.synthetic.objects import (
     aeroplane,
     bicycle,
@@ -25,7 +26,7 @@ from partdisc.data.synthetic.objects import (
     snake,
 )
 
-DRAWERS: dict[str, Callable[[str, np.random.Generator, np.random.Generator], Figure]] = {
+DRAWERS: dict[str, Callable[[Look, np.random.Generator, np.random.Generator], Figure]] = {
     "Quadruped": quadruped.draw,
     "Biped": biped.draw,
     "Fish": fish.draw,

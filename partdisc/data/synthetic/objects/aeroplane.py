@@ -6,10 +6,10 @@ import numpy as np
 
 from partdisc.data.synthetic.curves import ellipse, rotate, spline, tube
 from partdisc.data.synthetic.layers import Color, Figure, Material
+from partdisc.data.synthetic.looks import Look
 from partdisc.data.synthetic.materials import jitter, scaled
 from partdisc.data.synthetic.objects import paints
 
-WARPLANE = "n04552348"
 CAMOUFLAGE: tuple[tuple[Color, Color], ...] = (
     ((0.45, 0.48, 0.40), (0.28, 0.32, 0.22)),
     ((0.52, 0.55, 0.58), (0.40, 0.43, 0.47)),
@@ -17,11 +17,11 @@ CAMOUFLAGE: tuple[tuple[Color, Color], ...] = (
 )
 
 
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """An aeroplane of the class, flying to the right."""
     flying = rng.random() < 0.7
     figure = Figure(scenes=("sky",) if flying else ("road", "shore"), grounded=not flying)
-    if synset == WARPLANE:
+    if look["style"] == "warplane":
         _warplane(figure, rng)
     else:
         _airliner(figure, rng, class_rng)

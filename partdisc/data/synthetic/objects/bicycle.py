@@ -6,26 +6,25 @@ import numpy as np
 
 from partdisc.data.synthetic.curves import ellipse, spline, tube
 from partdisc.data.synthetic.layers import Figure, Material
+from partdisc.data.synthetic.looks import Look
 from partdisc.data.synthetic.objects import paints
 
-UNICYCLE, TANDEM, TRICYCLE = "n04509417", "n02835271", "n04482393"
-MOTORED = ("n03785016", "n03791053")
 LEATHER = Material((0.16, 0.11, 0.09), grain="rough", grain_strength=0.2, gloss=0.25)
 
 
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """A bicycle of the class, riding to the right."""
-    paint = paints.lacquer(class_rng, rng)
+    paint = paints.lacquer(paints.LACQUERS[rng.integers(len(paints.LACQUERS))], rng)
     turn, narrow = rng.uniform(0, 1), rng.uniform(0.75, 1.0)
     figure = Figure(scenes=("road", "yard", "meadow"))
-    if synset == UNICYCLE:
+    if look["style"] == "unicycle":
         _unicycle(figure, paint, turn)
-    elif synset in MOTORED:
+    elif look["style"] == "scooter":
         _scooter(figure, paint, turn, class_rng)
-    elif synset == TRICYCLE:
+    elif look["style"] == "tricycle":
         _tricycle(figure, paint, turn)
     else:
-        length = 1.0 if synset == TANDEM else 0.52
+        length = 1.0 if look["style"] == "tandem" else 0.52
         _bicycle(figure, paint, turn, length, class_rng.uniform(0.018, 0.03), rng)
     for layer in figure.layers:
         layer.outlines = [outline * (narrow, 1) for outline in layer.outlines]

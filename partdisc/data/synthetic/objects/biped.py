@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from partdisc.data.synthetic.curves import chain, ellipse, ragged, tube
-from partdisc.data.synthetic.layers import Color, Figure, Material
+from partdisc.data.synthetic.layers import Figure, Material
+from partdisc.data.synthetic.looks import Look, color, proportions
 from partdisc.data.synthetic.materials import jitter, scaled
 from partdisc.data.synthetic.objects import coats
-
-FACES: tuple[Color, ...] = ((0.82, 0.62, 0.50), (0.24, 0.18, 0.16), (0.55, 0.40, 0.32), (0.70, 0.36, 0.30))
 
 
 @dataclass(frozen=True)
@@ -26,32 +25,14 @@ class Plan:
     head: float
     ears: float
     tail: float  # 0 for apes
-    ruff: bool
-    skin: Color
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator) -> Plan:
-        """The proportions of a class."""
-        ape = rng.random() < 0.4
-        return cls(
-            chest=rng.uniform(0.24, 0.34) if ape else rng.uniform(0.19, 0.26),
-            waist=rng.uniform(0.2, 0.27),
-            arm=rng.uniform(0.85, 1.15) if ape else rng.uniform(0.7, 0.95),
-            leg=rng.uniform(0.6, 0.85),
-            limb=rng.uniform(0.085, 0.11) if ape else rng.uniform(0.06, 0.085),
-            head=rng.uniform(0.2, 0.26),
-            ears=rng.uniform(0.25, 0.5),
-            tail=0.0 if ape else rng.uniform(0.9, 1.5),
-            ruff=rng.random() < 0.4,
-            skin=FACES[rng.integers(len(FACES))],
-        )
+    ruff: int
 
 
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """An animal of the class in a pose of its own."""
-    plan = Plan.draw(class_rng)
-    coat = coats.fur(class_rng, rng, ("plain", "plain", "mottled"))
-    skin = Material(jitter(plan.skin, rng), grain="rough", grain_strength=0.08, gloss=0.12)
+    plan = proportions(Plan, look, class_rng, rng)
+    coat = coats.fur(look, rng)
+    skin = Material(jitter(color(look["skin"]), rng), grain="rough", grain_strength=0.08, gloss=0.12)
     figure = Figure(scenes=("forest", "meadow", "yard", "savanna"))
     lean = rng.uniform(-0.25, 0.25)
     squat = rng.uniform(0.0, 1.0)
@@ -119,13 +100,14 @@ def _trunk(
         roundness=0.9 * plan.chest,
         angle=np.pi / 2,
     )
-    chest = ellipse(middle + (0, 0.02), 0.6 * plan.waist, 0.28, 0)
+    chest = ragged(ellipse(middle + (0, 0.02), 0.6 * plan.waist, 0.3), 0.02, rng, 1)
     figure.add(
         "Body",
         chest,
         coat.plain(coat.belly or scaled(coat.color, 1.15)),
         roundness=0.25,
         angle=np.pi / 2,
+        opacity=0.6,
         shadow=0,
     )
 

@@ -7,19 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from partdisc.data.synthetic.curves import chain, ellipse, rotate, spline, tube
-from partdisc.data.synthetic.layers import Color, Figure, Material
-from partdisc.data.synthetic.materials import jitter, mixed, scaled
+from partdisc.data.synthetic.layers import Figure, Material
+from partdisc.data.synthetic.looks import Look, color, proportions
+from partdisc.data.synthetic.materials import jitter, scaled
 from partdisc.data.synthetic.objects import coats
-
-PLUMAGE: tuple[tuple[Color, Color, Color, Color], ...] = (  # back, breast, wing, beak and legs
-    ((0.90, 0.90, 0.90), (0.96, 0.96, 0.95), (0.80, 0.82, 0.84), (0.90, 0.60, 0.12)),
-    ((0.42, 0.50, 0.60), (0.78, 0.80, 0.82), (0.32, 0.38, 0.48), (0.72, 0.62, 0.35)),
-    ((0.40, 0.28, 0.17), (0.75, 0.62, 0.45), (0.30, 0.20, 0.13), (0.55, 0.45, 0.30)),
-    ((0.10, 0.10, 0.12), (0.16, 0.16, 0.18), (0.08, 0.09, 0.12), (0.80, 0.20, 0.12)),
-    ((0.15, 0.42, 0.32), (0.85, 0.45, 0.18), (0.12, 0.30, 0.42), (0.25, 0.22, 0.20)),
-    ((0.75, 0.35, 0.32), (0.92, 0.70, 0.66), (0.62, 0.25, 0.25), (0.35, 0.30, 0.30)),
-    ((0.25, 0.35, 0.58), (0.88, 0.82, 0.62), (0.18, 0.25, 0.45), (0.20, 0.18, 0.16)),
-)
 
 
 @dataclass(frozen=True)
@@ -34,23 +25,7 @@ class Plan:
     leg: float
     tail: float
     wing: float
-    cap: bool
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator) -> Plan:
-        """The proportions of a class."""
-        wader = rng.random() < 0.45
-        return cls(
-            depth=rng.uniform(0.21, 0.28),
-            neck=rng.uniform(0.3, 0.6) if wader else rng.uniform(0.05, 0.14),
-            head=rng.uniform(0.1, 0.13) if wader else rng.uniform(0.14, 0.19),
-            beak=rng.uniform(0.25, 0.45) if wader else rng.uniform(0.1, 0.2),
-            hook=rng.uniform(-0.02, 0.05),
-            leg=rng.uniform(0.55, 0.8) if wader else rng.uniform(0.22, 0.35),
-            tail=rng.uniform(0.18, 0.25) if wader else rng.uniform(0.25, 0.5),
-            wing=rng.uniform(0.75, 1.0),
-            cap=rng.random() < 0.4,
-        )
+    cap: int
 
 
 @dataclass(frozen=True)
@@ -61,21 +36,22 @@ class Feathers:
     wing: Material
     tail: Material
     horn: Material
+    crown: Material
 
 
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """A bird of the class, facing right."""
-    plan = Plan.draw(class_rng)
-    back, breast, wing, horn = PLUMAGE[class_rng.integers(len(PLUMAGE))]
-    down = Material(jitter(back, rng), scaled(back, 0.55), breast, "feathers", 0.05, 0.35, "fur", 0.12, 0.05)
-    quills = down.but(
-        color=jitter(wing, rng), accent=scaled(wing, 0.4), belly=None, pattern_size=0.07, coverage=0.8
-    )
+    plan = proportions(Plan, look, class_rng, rng)
+    down = coats.coat(look, rng, pattern_size=0.05, coverage=0.35, grain="fur", grain_strength=0.14)
+    wing = down.accent
+    down = down.but(accent=scaled(down.color, 0.55))
+    quills = down.but(color=wing, accent=scaled(wing, 0.4), belly=None, pattern_size=0.06, coverage=0.75)
     feathers = Feathers(
         down,
         quills,
         quills.but(color=scaled(wing, 0.85), coverage=0.6),
-        Material(jitter(horn, rng), grain_strength=0.1, gloss=0.25),
+        Material(jitter(color(look["horn"]), rng), grain_strength=0.1, gloss=0.25),
+        down.plain(jitter(color(look["crown"]), rng)) if "crown" in look else down.plain(down.color),
     )
     if rng.random() < 0.35:
         return _flying(plan, feathers, rng)
@@ -177,17 +153,13 @@ def _head(figure: Figure, plan: Plan, feathers: Feathers, center: np.ndarray, ri
         shadow=0.2,
     )
     figure.add("Head", upper + center, feathers.horn, roundness=0.04, shadow=0.3)
-    face = feathers.trunk.but(belly=None, pattern="plain")
-    figure.add("Head", ellipse(center, r, 0.93 * r), face, roundness=0.8 * r, shadow=0.2)
+    figure.add("Head", ellipse(center, r, 0.93 * r), feathers.crown, roundness=0.8 * r, shadow=0.2)
     if plan.cap:
-        cap = ellipse(center + (0.05 * r, -0.4 * r), 0.75 * r, 0.45 * r, 0.1)
-        figure.add(
-            "Head",
-            cap,
-            face.but(color=mixed(feathers.wing.color, (0.1, 0.08, 0.1), 0.5)),
-            roundness=0.5 * r,
-            shadow=0,
+        stripe = tube(
+            [center + (0.95 * r, -0.05 * r), center + (0.4 * r, -0.15 * r), center + (-0.7 * r, 0.1 * r)],
+            [0.08 * r, 0.17 * r, 0.1 * r],
         )
+        figure.add("Head", stripe, feathers.crown.plain(coats.BLACK), roundness=0.1 * r, shadow=0)
     coats.eye(figure, center + (0.38 * r, -0.15 * r), 0.17 * r, (0.65, 0.45, 0.1))
 
 

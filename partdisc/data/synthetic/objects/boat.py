@@ -6,10 +6,10 @@ import numpy as np
 
 from partdisc.data.synthetic.curves import box, spline, tube
 from partdisc.data.synthetic.layers import Color, Figure, Material
+from partdisc.data.synthetic.looks import Look
 from partdisc.data.synthetic.materials import jitter, scaled
 from partdisc.data.synthetic.objects import paints
 
-PIRATE, TRIMARAN, SCHOONER = "n03947888", "n04483307", "n04147183"
 CANVASES: tuple[Color, ...] = (
     (0.95, 0.94, 0.90),
     (0.90, 0.84, 0.70),
@@ -19,10 +19,11 @@ CANVASES: tuple[Color, ...] = (
 )
 
 
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """A boat of the class, sailing to the right."""
-    wooden = synset == PIRATE or class_rng.random() < 0.4
-    paint = paints.lacquer(class_rng, rng)
+    style = look["style"]
+    wooden = style == "ship" or class_rng.random() < 0.4
+    paint = paints.lacquer(paints.LACQUERS[rng.integers(len(paints.LACQUERS))], rng)
     if wooden:
         paint = Material(
             (0.42, 0.27, 0.15),
@@ -32,7 +33,7 @@ def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) 
             coverage=0.5,
             grain_strength=0.2,
         )
-    color = CANVASES[0 if synset == TRIMARAN else class_rng.integers(len(CANVASES))]
+    color = CANVASES[0 if style == "trimaran" else class_rng.integers(len(CANVASES))]
     sail = Material(
         jitter(color, rng, 0.03),
         scaled(color, 0.8),
@@ -44,17 +45,17 @@ def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) 
     )
     figure = Figure(scenes=("sea",))
     belly = rng.uniform(0.04, 0.12)  # how far the wind fills the sails
-    if synset == PIRATE:
+    if style == "ship":
         _ship(figure, paint, sail, belly)
     else:
         masts = (
             [(-0.38, 0.95), (0.25, 1.15)]
-            if synset == SCHOONER
+            if style == "schooner"
             else [(0.05, 1.5)]
-            if synset == TRIMARAN
+            if style == "trimaran"
             else [(-0.62, 0.7), (0.12, 1.35)]
         )
-        _sloop(figure, paint, sail, masts, belly, outriggers=synset == TRIMARAN)
+        _sloop(figure, paint, sail, masts, belly, outriggers=style == "trimaran")
     heel = rng.uniform(-0.1, 0.1)
     for layer in figure.layers:
         layer.outlines = [outline + outline[:, 1:] * (-heel, 0) for outline in layer.outlines]

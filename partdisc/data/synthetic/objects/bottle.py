@@ -6,6 +6,7 @@ import numpy as np
 
 from partdisc.data.synthetic.curves import box, ellipse, spline, tube
 from partdisc.data.synthetic.layers import Color, Figure, Material
+from partdisc.data.synthetic.looks import Look, color
 from partdisc.data.synthetic.materials import jitter, scaled
 from partdisc.data.synthetic.objects import paints
 
@@ -23,14 +24,7 @@ WINE = (
     1.52,
     0.095,
 )
-STYLES = {"n02823428": BEER, "n03937543": PILL, "n03983396": POP, "n04557648": WATER, "n04591713": WINE}
-TINTS: dict[str, tuple[Color, ...]] = {
-    "n02823428": ((0.36, 0.18, 0.05), (0.12, 0.30, 0.12)),
-    "n03937543": ((0.85, 0.42, 0.06), (0.92, 0.92, 0.92)),
-    "n03983396": ((0.22, 0.09, 0.05), (0.80, 0.35, 0.05), (0.25, 0.55, 0.25)),
-    "n04557648": ((0.70, 0.85, 0.92), (0.20, 0.45, 0.75), (0.75, 0.78, 0.8)),
-    "n04591713": ((0.08, 0.16, 0.08), (0.25, 0.05, 0.08), (0.72, 0.68, 0.35)),
-}
+STYLES = {"beer": BEER, "pill": PILL, "pop": POP, "water": WATER, "wine": WINE}
 LABELS: tuple[Color, ...] = (
     (0.92, 0.90, 0.82),
     (0.80, 0.12, 0.10),
@@ -40,11 +34,11 @@ LABELS: tuple[Color, ...] = (
 )
 
 
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """A bottle of the class."""
-    profile, shoulder, mouth = STYLES[synset]
-    tints = TINTS[synset]
-    tint = jitter(tints[rng.integers(len(tints))], rng)
+    profile, shoulder, mouth = STYLES[look["style"]]
+    tints = look["tints"]
+    tint = jitter(color(tints[rng.integers(len(tints))]), rng)
     glass = Material(
         tint,
         scaled(tint, 0.5),
@@ -115,13 +109,13 @@ def _label(figure: Figure, side: np.ndarray, height: float, rng: np.random.Gener
 
 def _highlights(figure: Figure, side: np.ndarray, rng: np.random.Generator) -> None:
     """The window's reflection down one side and a faint one down the other."""
-    inner = side[2:-3:3]
+    inner = side[len(side) // 8 : -len(side) // 6 : 3]
     sign = rng.choice([-1, 1])
-    for where, width, strength in ((0.66, 0.022, 0.55), (-0.8, 0.012, 0.3)):
+    for where, width, strength in ((0.66, 0.022, 0.4), (-0.8, 0.012, 0.22)):
         path = inner * (sign * where, 1) + (0, -0.03)
         figure.add(
             "Body",
-            tube(path, np.full(len(path), width), 3),
+            tube(path, width * np.sin(np.linspace(0.3, np.pi - 0.3, len(path))), 3),
             Material((1, 1, 1), grain_strength=0),
             roundness=0,
             opacity=strength,

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from partdisc.data.synthetic.curves import Points, ellipse
 from partdisc.data.synthetic.layers import Color, Figure, Material
+from partdisc.data.synthetic.looks import Look, color
 from partdisc.data.synthetic.materials import jitter, mixed, scaled
 
 BLACK: Color = (0.07, 0.06, 0.06)
-WHITE: Color = (0.93, 0.91, 0.87)
 
-FURS: tuple[tuple[Color, Color, Color | None], ...] = (
-    ((0.62, 0.42, 0.22), (0.25, 0.15, 0.08), (0.88, 0.80, 0.66)),
-    ((0.80, 0.50, 0.20), (0.10, 0.08, 0.07), (0.95, 0.90, 0.82)),
-    ((0.48, 0.46, 0.44), (0.20, 0.19, 0.19), (0.80, 0.78, 0.75)),
-    ((0.90, 0.87, 0.81), (0.12, 0.11, 0.11), None),
-    ((0.20, 0.17, 0.15), (0.55, 0.36, 0.20), None),
-    ((0.36, 0.22, 0.13), (0.16, 0.10, 0.07), (0.55, 0.40, 0.28)),
-    ((0.82, 0.70, 0.48), (0.40, 0.26, 0.12), (0.95, 0.91, 0.80)),
-    ((0.60, 0.28, 0.14), (0.92, 0.88, 0.82), (0.93, 0.88, 0.80)),
-    ((0.12, 0.12, 0.13), (0.88, 0.86, 0.82), None),
-)
+PERIODS = {
+    "spots": 0.085,
+    "stripes": 0.13,
+    "patches": 0.19,
+    "mottled": 0.12,
+    "net": 0.1,
+    "scales": 0.03,
+    "bands": 0.2,
+}
+COVERAGE = {"spots": 0.36, "stripes": 0.42, "patches": 0.45, "mottled": 0.45}
 
 
-def fur(plan: np.random.Generator, pose: np.random.Generator, patterns: Sequence[str]) -> Material:
-    """A coat: its palette and pattern are the class's, its exact tones the animal's."""
-    color, accent, belly = FURS[plan.integers(len(FURS))]
-    belly = belly if plan.random() < 0.7 else None
+def coat(look: Look, rng: np.random.Generator, **how: float | str) -> Material:
+    """Skin or fur with the class's colours and pattern, in the animal's own tones."""
+    base, accent, belly = look["colors"]
+    pattern = look["pattern"]
     return Material(
-        jitter(jitter(color, plan), pose),
-        accent=accent,
-        belly=belly,
-        pattern=str(plan.choice(patterns)),
-        pattern_size=float(plan.uniform(0.10, 0.2)),
-        coverage=float(plan.uniform(0.3, 0.5)),
-        grain="fur",
-        grain_strength=float(plan.uniform(0.12, 0.26)),
-        gloss=0.03,
-    )
+        jitter(color(base), rng),
+        accent=jitter(color(accent), rng),
+        belly=None if belly is None else jitter(color(belly), rng),
+        pattern=pattern,
+        pattern_size=look.get("pattern_size", PERIODS.get(pattern, 0.1)),
+        coverage=COVERAGE.get(pattern, 0.4),
+    ).but(**how)
+
+
+def fur(look: Look, rng: np.random.Generator) -> Material:
+    """A coat of hair."""
+    return coat(look, rng, grain="fur", grain_strength=0.24, gloss=0.03)
 
 
 def eye(figure: Figure, center: Points, radius: float, iris: Color = (0.25, 0.14, 0.05)) -> None:
@@ -59,15 +58,15 @@ def eye(figure: Figure, center: Points, radius: float, iris: Color = (0.25, 0.14
     figure.add("Head", glint, _wet((1.0, 1.0, 1.0)), roundness=0, shadow=0)
 
 
-def _wet(color: Color) -> Material:
-    return Material(color, grain_strength=0.0, gloss=0.5)
+def _wet(tone: Color) -> Material:
+    return Material(tone, grain_strength=0.0, gloss=0.5)
 
 
-def nose(figure: Figure, center: Points, radius: float, color: Color = BLACK) -> None:
+def nose(figure: Figure, center: Points, radius: float, tone: Color = BLACK) -> None:
     """A wet nose; part of the head."""
-    figure.add("Head", ellipse(center, radius, 0.8 * radius), _wet(color), roundness=radius, shadow=0.2)
+    figure.add("Head", ellipse(center, radius, 0.8 * radius), _wet(tone), roundness=radius, shadow=0.2)
 
 
-def line(color: Color) -> Material:
+def line(tone: Color) -> Material:
     """Material of a mouth, a crease or a seam."""
-    return Material(mixed(color, BLACK, 0.75), grain_strength=0.0, gloss=0.0)
+    return Material(mixed(tone, BLACK, 0.75), grain_strength=0.0, gloss=0.0)

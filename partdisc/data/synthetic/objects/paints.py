@@ -34,10 +34,8 @@ GLASS = Material(
 SEAM = Material((0.05, 0.05, 0.06), grain_strength=0.0, gloss=0.0)
 
 
-def lacquer(class_rng: np.random.Generator, rng: np.random.Generator) -> Material:
-    """Car paint: the class has a favourite, one thing in three has another."""
-    favourite = class_rng.integers(len(LACQUERS))
-    color = LACQUERS[favourite if rng.random() < 0.67 else rng.integers(len(LACQUERS))]
+def lacquer(color: Color, rng: np.random.Generator) -> Material:
+    """Car paint."""
     return Material(jitter(color, rng), grain_strength=0.05, gloss=0.55)
 
 

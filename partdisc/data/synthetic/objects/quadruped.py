@@ -8,10 +8,9 @@ import numpy as np
 
 from partdisc.data.synthetic.curves import chain, ellipse, ragged, spline, tube
 from partdisc.data.synthetic.layers import Figure, Material
+from partdisc.data.synthetic.looks import Look, color, proportions
 from partdisc.data.synthetic.materials import mixed
 from partdisc.data.synthetic.objects import coats
-
-PATTERNS = ("plain", "plain", "patches", "stripes", "spots", "mottled", "net")
 
 
 @dataclass(frozen=True)
@@ -27,51 +26,31 @@ class Plan:
     muzzle: float  # length, in skull radii
     ear: str
     ear_size: float
-    horns: bool
+    horns: int
     tail: float
     bushy: float
     hump: float
     shaggy: float
 
-    @classmethod
-    def draw(cls, rng: np.random.Generator) -> Plan:
-        """The proportions of a class."""
-        heavy = rng.uniform()
-        return cls(
-            depth=rng.uniform(0.17, 0.2) + 0.09 * heavy,
-            waist=rng.uniform(0.65, 0.95),
-            leg=rng.uniform(0.42, 0.75),
-            thickness=rng.uniform(0.07, 0.09) + 0.06 * heavy,
-            neck=rng.uniform(0.12, 0.4),
-            head=rng.uniform(0.13, 0.19),
-            muzzle=rng.uniform(0.7, 1.7),
-            ear=str(rng.choice(["pointed", "round", "floppy"])),
-            ear_size=rng.uniform(0.5, 0.9),
-            horns=rng.random() < 0.2,
-            tail=rng.uniform(0.25, 0.75),
-            bushy=rng.uniform(0.02, 0.07),
-            hump=rng.uniform(0.1, 0.2) if rng.random() < 0.12 else 0.0,
-            shaggy=rng.choice([0.0, 0.006, 0.012]),
-        )
 
-
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """An animal of the class in a pose of its own, facing right."""
-    plan = Plan.draw(class_rng)
-    coat = coats.fur(class_rng, rng, PATTERNS)
+    plan = proportions(Plan, look, class_rng, rng)
+    coat = coats.fur(look, rng)
     figure = Figure(scenes=("meadow", "savanna", "snow", "forest", "yard"))
     pitch = rng.uniform(-0.12, 0.12)
-    hip, shoulder = np.array([-0.45, 0.45 * pitch]), np.array([0.42, -0.45 * pitch])
+    hip, shoulder = np.array([-0.39, 0.39 * pitch]), np.array([0.35, -0.35 * pitch])
     stride = rng.uniform(0.05, 0.6)
     phase = rng.uniform(0, 2 * np.pi)
     depth3d = rng.uniform(0.03, 0.1)  # how far the far legs stand aside
 
-    _leg(figure, plan, coat, hip + (depth3d, -0.02), True, stride * np.sin(phase + 2.6), 0.62)
-    _leg(figure, plan, coat, shoulder + (depth3d, -0.02), False, stride * np.sin(phase + 5.6), 0.62)
+    legs = coat.plain(color(look["limbs"])) if "limbs" in look else coat
+    _leg(figure, plan, legs, hip + (depth3d, -0.02), True, stride * np.sin(phase + 2.6), 0.62)
+    _leg(figure, plan, legs, shoulder + (depth3d, -0.02), False, stride * np.sin(phase + 5.6), 0.62)
     _tail(figure, plan, coat, hip, rng)
     crown = _trunk(figure, plan, coat, hip, shoulder, rng)
-    _leg(figure, plan, coat, hip, True, stride * np.sin(phase), 1.0)
-    _leg(figure, plan, coat, shoulder, False, stride * np.sin(phase + np.pi), 1.0)
+    _leg(figure, plan, legs, hip, True, stride * np.sin(phase), 1.0)
+    _leg(figure, plan, legs, shoulder, False, stride * np.sin(phase + np.pi), 1.0)
     _head(figure, plan, coat, crown, rng)
     return figure
 

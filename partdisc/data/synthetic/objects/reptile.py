@@ -5,34 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from partdisc.data.synthetic.curves import chain, ellipse, rotate, spline, tube
-from partdisc.data.synthetic.layers import Color, Figure, Material
+from partdisc.data.synthetic.layers import Figure, Material
+from partdisc.data.synthetic.looks import Look
 from partdisc.data.synthetic.materials import jitter, mixed, scaled
 from partdisc.data.synthetic.objects import coats
 
-TURTLES = ("n01664065", "n01665541", "n01667114", "n01667778", "n01669191")
-FROGS = ("n01641577", "n01644373", "n01644900")
-CROCODILES = ("n01697457", "n01698640")
-SKINS: tuple[tuple[Color, Color, Color], ...] = (  # back, pattern, belly
-    ((0.42, 0.55, 0.22), (0.18, 0.28, 0.10), (0.80, 0.80, 0.50)),
-    ((0.55, 0.45, 0.30), (0.28, 0.20, 0.13), (0.82, 0.74, 0.58)),
-    ((0.35, 0.36, 0.28), (0.18, 0.18, 0.14), (0.66, 0.62, 0.48)),
-    ((0.15, 0.14, 0.13), (0.88, 0.70, 0.15), (0.40, 0.35, 0.25)),
-    ((0.30, 0.52, 0.42), (0.75, 0.80, 0.45), (0.80, 0.84, 0.66)),
-    ((0.66, 0.42, 0.25), (0.35, 0.18, 0.10), (0.88, 0.76, 0.60)),
-)
 
-
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """An animal of the class, its head to the right."""
-    color, accent, belly = SKINS[class_rng.integers(len(SKINS))]
-    pattern = str(class_rng.choice(["scales", "net", "spots", "mottled"]))
-    size = {"scales": 0.03, "net": 0.07, "spots": 0.07, "mottled": 0.12}[pattern]
-    skin = Material(jitter(color, rng), accent, belly, pattern, size, 0.4, "rough", 0.22, 0.15)
-    if synset in TURTLES:
-        return _turtle(skin, class_rng, rng)
-    if synset in FROGS:
+    skin = coats.coat(look, rng, grain="rough", grain_strength=0.22, gloss=0.15)
+    if look["build"] in ("turtle", "flipper"):
+        return _turtle(skin, class_rng, rng, flipper=look["build"] == "flipper")
+    if look["build"] == "frog":
         return _frog(skin, class_rng, rng)
-    return _lizard(skin, class_rng, rng, crocodile=synset in CROCODILES)
+    return _lizard(skin, class_rng, rng, crocodile=look["build"] == "crocodile")
 
 
 def _limb(figure: Figure, skin: Material, joints: np.ndarray, radius: float, dim: float, toes: float) -> None:
@@ -136,10 +122,11 @@ def _lizard_head(
     coats.eye(figure, eye, 0.2 * depth, (0.85, 0.6, 0.1))
 
 
-def _turtle(skin: Material, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def _turtle(
+    skin: Material, class_rng: np.random.Generator, rng: np.random.Generator, flipper: bool
+) -> Figure:
     figure = Figure(scenes=("sand", "rocks", "meadow", "shore"))
     height = class_rng.uniform(0.3, 0.48)
-    flipper = class_rng.random() < 0.4
     shell = skin.but(
         pattern="net",
         pattern_size=class_rng.uniform(0.14, 0.2),

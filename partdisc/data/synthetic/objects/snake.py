@@ -5,28 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from partdisc.data.synthetic.curves import ellipse, spline, tube
-from partdisc.data.synthetic.layers import Color, Figure, Material
-from partdisc.data.synthetic.materials import jitter, mixed
+from partdisc.data.synthetic.layers import Figure, Material
+from partdisc.data.synthetic.looks import Look
+from partdisc.data.synthetic.materials import mixed
 from partdisc.data.synthetic.objects import coats
 
-SKINS: tuple[tuple[Color, Color], ...] = (
-    ((0.72, 0.58, 0.35), (0.35, 0.22, 0.10)),
-    ((0.30, 0.45, 0.18), (0.14, 0.22, 0.08)),
-    ((0.15, 0.14, 0.13), (0.85, 0.75, 0.25)),
-    ((0.70, 0.25, 0.12), (0.12, 0.10, 0.09)),
-    ((0.50, 0.48, 0.42), (0.25, 0.23, 0.20)),
-    ((0.55, 0.62, 0.30), (0.80, 0.80, 0.55)),
-    ((0.48, 0.32, 0.20), (0.80, 0.65, 0.42)),
-)
 
-
-def draw(synset: str, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
+def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """A snake of the class, its head to the right."""
-    color, accent = SKINS[class_rng.integers(len(SKINS))]
-    pattern = str(class_rng.choice(["bands", "scales", "net", "patches"]))
-    size = {"bands": 0.16, "scales": 0.03, "net": 0.09, "patches": 0.14}[pattern]
-    skin = Material(jitter(color, rng), accent, None, pattern, size, 0.45, "rough", 0.2, 0.25)
-    thickness = float(class_rng.uniform(0.05, 0.085))
+    skin = coats.coat(look, rng, grain="rough", grain_strength=0.2, gloss=0.25)
+    thickness = look["thickness"] * rng.uniform(0.95, 1.05)
     head = float(class_rng.uniform(1.25, 1.7))
     figure = Figure(scenes=("sand", "forest", "meadow", "rocks"))
     pieces = _coil(rng) if rng.random() < 0.4 else [_wave(rng)]
@@ -44,9 +32,9 @@ def _wave(rng: np.random.Generator) -> np.ndarray:
     """Bends across the ground, seen at a slant; (N, 2) from tail to head."""
     x = np.linspace(-1, 0.85, 60)
     bends, phase = rng.uniform(1.2, 2.2), rng.uniform(0, 2 * np.pi)
-    swell = rng.uniform(0.16, 0.3) * np.sin(np.clip((x + 1) * 1.8, 0.15, np.pi / 2))
+    swell = rng.uniform(0.2, 0.36) * np.sin(np.clip((x + 1) * 1.8, 0.15, np.pi / 2))
     y = swell * np.sin(bends * np.pi * x + phase)
-    return np.stack([x + 0.12 * np.sin(2 * bends * np.pi * x + phase), y], 1)
+    return np.stack([x + 0.04 * np.sin(2 * bends * np.pi * x + phase), y], 1)
 
 
 def _coil(rng: np.random.Generator) -> list[np.ndarray]:
