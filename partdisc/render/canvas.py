@@ -17,9 +17,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from partdisc.errors import ArtifactError, ConfigError
+from partdisc.render.text import font
 from partdisc.store.files import atomic_path
 
-MM_PER_INCH = 25.4
+MM_PER_INCH, POINTS_PER_INCH = 25.4, 72
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
@@ -75,10 +76,9 @@ def new_figure(width_mm: float, height_mm: float) -> Figure:
 
 def text_extent_mm(texts: Sequence[str]) -> float:
     """Width in millimetres of the widest of some texts in the style's font size; call it inside `drawing_style`."""
-    scratch = new_figure(100, 100)
-    renderer = FigureCanvasAgg(scratch).get_renderer()
-    widths = [scratch.text(0, 0, text).get_window_extent(renderer).width for text in texts]
-    return max(widths, default=0) / scratch.dpi * MM_PER_INCH
+    lines = [line for text in texts for line in text.splitlines()]
+    ems = max((font(100).getlength(line) / 100 for line in lines), default=0)
+    return ems * matplotlib.rcParams["font.size"] / POINTS_PER_INCH * MM_PER_INCH
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> None:

@@ -190,10 +190,15 @@ def _legend_size(legend: Sequence[tuple[Color, str]], width_mm: float) -> tuple[
     """Height in millimetres, and in how many columns the legend fits the width."""
     if not legend:
         return 0.0, 1
-    for columns in range(len(legend), 0, -1):
-        scratch = new_figure(width_mm, 100)
-        drawn = _draw_legend(scratch, legend, columns)
-        box = drawn.get_window_extent(FigureCanvasAgg(scratch).get_renderer())
-        if box.width / scratch.dpi * MM_PER_INCH <= 0.97 * width_mm or columns == 1:
-            break
-    return box.height / scratch.dpi * MM_PER_INCH + 1.0, columns
+    widths = [text_extent_mm([text]) for _, text in legend]
+    columns = next(n for n in range(len(widths), 0, -1) if n == 1 or _columns_width(widths, n) <= width_mm)
+    scratch = new_figure(width_mm, 100)
+    drawn = _draw_legend(scratch, legend, columns)
+    height = drawn.get_window_extent(FigureCanvasAgg(scratch).get_renderer()).height
+    return height / scratch.dpi * MM_PER_INCH + 1.0, columns
+
+
+def _columns_width(widths: Sequence[float], columns: int) -> float:
+    """Width of a legend filled column by column; swatch, padding and spacing take about 6 mm."""
+    rows = -(-len(widths) // columns)
+    return sum(max(widths[start : start + rows]) + 6 for start in range(0, len(widths), rows))

@@ -14,6 +14,7 @@ import numpy as np
 
 from partdisc.errors import ArtifactError, DataError
 from partdisc.store.masks import MaskEntry, MaskSet, read_masks
+from partdisc.store.matching import read_matching
 
 ID_COLUMNS = ("id", "image", "image_id", "file_name")
 # path and wanted (H, W), or None for the image's own size -> uint8 (H, W, 3) as displayed
@@ -63,8 +64,7 @@ def open_run(folder: str | os.PathLike[str], name: str | None = None) -> RunView
     folder = Path(folder)
     masks = read_masks(folder)
     metrics = _read_optional(folder / "evaluation" / "metrics.json")
-    names = tuple(str(part.get("name", "")) for part in metrics.get("per_part", []))
-    targets = _one_matching(_read_optional(folder / "evaluation" / "matching.json"), masks.num_parts)
+    targets, names = _one_matching(folder / "evaluation" / "matching.json", masks.num_parts)
     return RunView(
         name or folder.resolve().name,
         folder,
@@ -90,14 +90,15 @@ def _read_optional(path: Path) -> dict[str, Any]:
     return data
 
 
-def _one_matching(data: Mapping[str, Any], num_parts: int) -> tuple[int, ...] | None:
-    """The matching that holds for all images; None where categories have matchings of their own."""
-    matchings = data.get("matchings", data.get("groups", {}))
-    only = matchings.get("all") if isinstance(matchings, dict) else None
-    targets = only.get("targets") if isinstance(only, dict) else data.get("targets")
-    if not isinstance(targets, list) or len(targets) != num_parts + 1:
-        return None
-    return tuple(-1 if target is None else int(target) for target in targets)
+def _one_matching(path: Path, num_parts: int) -> tuple[tuple[int, ...] | None, tuple[str, ...]]:
+    """The matching that holds for all images, None where categories have their own; and the annotated names."""
+    if not path.exists():
+        return None, ()
+    record = read_matching(path)
+    group = record.groups.get("all")
+    if group is None or len(group.targets) != num_parts + 1:
+        return None, record.annotated_names
+    return group.targets, record.annotated_names
 
 
 def read_per_image(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:

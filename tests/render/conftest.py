@@ -8,6 +8,7 @@ from PIL import Image
 
 from partdisc.render.palette import part_palette
 from partdisc.store.masks import MaskEntry, MaskSet, write_index, write_mask
+from partdisc.store.matching import GroupMatching, MatchingRecord, write_matching
 
 
 @pytest.fixture
@@ -70,7 +71,12 @@ def _write_scores(run, entries, num_parts, rng):
     }
     (evaluation / "metrics.json").write_text(json.dumps(metrics))
     targets = [0, *range(num_parts, 0, -1)]
-    (evaluation / "matching.json").write_text(json.dumps({"matchings": {"all": {"targets": targets}}}))
+    names = tuple(f"annotated {p}" for p in range(1, num_parts + 1))
+    groups = {"all": GroupMatching(tuple(targets))}
+    write_matching(
+        evaluation / "matching.json",
+        MatchingRecord("one-to-one", "iou", "dataset", num_parts, names, groups),
+    )
     lines = ["image,part_miou"] + [f'"{e.id}",{rng.random():.4f}' for e in entries]
     (evaluation / "per_image.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (run / "run.json").write_text(

@@ -30,12 +30,14 @@ def test_png_is_as_wide_as_asked(scene, tmp_path, width, dpi):
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_same_figure_gives_the_same_bytes(scene, tmp_path, suffix):
     for name in ("a", "b"):
-        save_figure(grid(scene, columns=["image", "annotation"], legend=LEGEND), tmp_path / (name + suffix))
+        figure = grid(scene, columns=["image", "annotation"], legend=LEGEND, width_mm=60, dpi=100)
+        save_figure(figure, tmp_path / (name + suffix), dpi=100)
     assert (tmp_path / ("a" + suffix)).read_bytes() == (tmp_path / ("b" + suffix)).read_bytes()
 
 
 def test_text_stays_text_in_vector_files(scene, tmp_path):
-    save_figure(grid(scene, columns=["image", "annotation"], legend=LEGEND), tmp_path / "a.svg")
+    figure = grid(scene, columns=["image", "annotation"], legend=LEGEND, width_mm=60, dpi=100)
+    save_figure(figure, tmp_path / "a.svg")
     svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
     assert "annotation" in svg
     assert "a part called $3$" in svg

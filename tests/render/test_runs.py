@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import json
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from PIL import Image
 
 from partdisc.errors import ArtifactError, DataError
 from partdisc.render.runs import choose_images, open_run, read_entry
+from partdisc.store.matching import GroupMatching, read_matching, write_matching
 
 SCORES = {"a": 0.3, "b": 0.1, "c": 0.5, "d": 0.2, "e": 0.4}
 
@@ -35,8 +36,9 @@ def test_run_without_evaluation_is_fine(make_run):
 
 def test_matchings_of_categories_are_no_matching_for_all(make_run):
     folder = make_run()
-    matching = {"matchings": {"bird": {"targets": [0, 1, 2, 3]}, "car": {"targets": [0, 3, 2, 1]}}}
-    (folder / "evaluation" / "matching.json").write_text(json.dumps(matching))
+    path = folder / "evaluation" / "matching.json"
+    groups = {"bird": GroupMatching((0, 1, 2, 3)), "car": GroupMatching((0, 3, 2, 1))}
+    write_matching(path, dataclasses.replace(read_matching(path), groups=groups))
     assert open_run(folder).targets is None
 
 
