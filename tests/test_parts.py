@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from partdisc.errors import DataError
+from partdisc.parts import PartMaps, PartNames, check_labels
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("size", [(64, 80), (7, 5), (1, 1), (33, 200), (3, 900)])
+def test_resizing_equals_torch(size):
+    maps = RNG.random((4, 9, 6), dtype=np.float32)
+    expected = F.interpolate(torch.from_numpy(maps)[None], size, mode="bilinear", align_corners=False)[0]
+    np.testing.assert_allclose(PartMaps(maps, size).resized(), expected.numpy(), atol=2e-6)
+
+
+def test_resizing_with_content_equals_resizing_the_padded_image_and_cutting():
+    maps = RNG.random((3, 4, 5), dtype=np.float32)
+    # 4 x 5 cells of 8 pixels, of which the image covers 26 x 36 pixels
+    padded = PartMaps(maps, (32, 40)).resized()
+    np.testing.assert_allclose(
+        PartMaps(maps, (26, 36), (26 / 8, 36 / 8)).resized(), padded[:, :26, :36], atol=2e-6
+    )
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (9, 28, 21), (41, 7, 7)])
+def test_labels_are_the_argmax_of_the_resized_maps(shape):
+    maps = PartMaps(RNG.random(shape, dtype=np.float32), (150, 90), (shape[1] - 0.3, shape[2] - 0.7))
+    np.testing.assert_array_equal(maps.to_labels(), maps.resized().argmax(0))
+
+
+def test_ties_go_to_the_lower_label():
+    maps = np.ones((4, 3, 3), np.float32)
+    assert (PartMaps(maps, (6, 6)).to_labels() == 0).all()
+    maps[0] = 0  # no background stage: label 0 is not used
+    assert (PartMaps(maps, (6, 6)).to_labels() == 1).all()
+
+
+def test_maps_do_not_change_the_caller():
+    maps = RNG.random((3, 4, 4), dtype=np.float32)
+    before = maps.copy()
+    PartMaps(maps, (9, 9)).to_labels()
+    np.testing.assert_array_equal(maps, before)
+
+
+@pytest.mark.parametrize(
+    ("maps", "size", "content", "words"),
+    [
+        (np.ones((4, 4)), (4, 4), None, "shape"),
+        (np.ones((1, 4, 4)), (4, 4), None, "K >= 1"),
+        (np.ones((2, 0, 4)), (4, 4), None, "shape"),
+        (np.ones((2, 4, 4)), (0, 4), None, "at least 1 x 1"),
+        (np.ones((2, 4, 4)), (4, 4), (5.0, 4.0), "within the grid"),
+    ],
+)
+def test_maps_that_do_not_fit_are_refused(maps, size, content, words):
+    with pytest.raises(DataError, match=words):
+        PartMaps(maps, size, content)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.zeros((2, 2, 2), int), "shape"),
+        (np.zeros((2, 2), float), "whole numbers"),
+        (np.full((2, 2), 300), "0..255"),
+        (np.full((2, 2), -1), "0..255"),
+        (np.full((2, 2), 5), "0..4 or 255"),
+    ],
+)
+def test_labels_that_are_none_are_refused(labels, words):
+    with pytest.raises(DataError, match=words):
+        check_labels(labels, 4)
+
+
+def test_ignored_pixels_are_labels():
+    assert check_labels(np.array([[255, 4]]), 4).dtype == np.uint8
+
+
+def test_names_number_what_nobody_named():
+    names = PartNames(["wheel", ""])
+    assert list(names) == ["wheel", "part 2"]
+    assert names.of(0) == "background"
+    assert list(PartNames.numbered(2)) == ["part 1", "part 2"]
