@@ -75,7 +75,7 @@ class Figure:
 
     Attributes:
         layers: back to front.
-        scenes: names of `scenes.SCENES` it may stand in.
+        scenes: names of `scenes.json` it may stand in.
         grounded: whether it stands on the ground (and throws a shadow there).
     """
 

@@ -14,7 +14,7 @@ from partdisc.data.synthetic.layers import Figure
 from partdisc.data.synthetic.lighting import Light
 from partdisc.data.synthetic.looks import look
 from partdisc.data.synthetic.objects import DRAWERS
-from partdisc.data.synthetic.scenes import SCENES, Scene, backdrop
+from partdisc.data.synthetic.scenes import Scene, backdrop, scenes
 from partdisc.data.taxonomy import SuperCategory
 
 SUPERSAMPLING = 2
@@ -37,7 +37,7 @@ def draw_picture(
     """
     class_rng = np.random.default_rng(int(synset[1:]))
     figure = DRAWERS[category.name](look(category.name, synset), class_rng, rng)
-    scene = SCENES[str(rng.choice(figure.scenes))]
+    scene = scenes()[str(rng.choice(figure.scenes))]
     light = Light.draw(rng)
     full = (SUPERSAMPLING * size[0], SUPERSAMPLING * size[1])
     placing = _place(figure, full, rng)

@@ -1,8 +1,13 @@
-"""Backgrounds: a sky or a wall, what stands at the horizon, and a textured ground in perspective."""
+"""Backgrounds: a sky or a wall, what stands at the horizon, and a textured ground in perspective.
+
+The places themselves are listed in `scenes.json` beside this module.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +15,9 @@ import numpy as np
 from partdisc.data.synthetic import noise
 from partdisc.data.synthetic.layers import Color
 from partdisc.data.synthetic.materials import jitter
+from partdisc.store import files
+
+TABLE = Path(__file__).with_name("scenes.json")
 
 
 @dataclass(frozen=True)
@@ -18,7 +26,7 @@ class Scene:
 
     Attributes:
         top, low: colours of the sky or wall above and at the horizon.
-        cloud: colour of clouds or stains on it, and how much of them (0..1).
+        cloud, cloudiness: colour of clouds or stains on it, and how much of them (0..1).
         far, near, speck: colours of the ground at the horizon, in front, and of its specks.
         speck_size: size of the specks, 1 is gravel.
         hills: colour of what lies at the horizon, or None.
@@ -30,7 +38,8 @@ class Scene:
 
     top: Color
     low: Color
-    cloud: tuple[Color, float]
+    cloud: Color
+    cloudiness: float
     far: Color
     near: Color
     speck: Color
@@ -43,196 +52,11 @@ class Scene:
     thicket: float = 0.0
 
 
-BLUE, PALE, WHITE = (0.32, 0.52, 0.80), (0.74, 0.82, 0.90), (0.95, 0.95, 0.96)
-GREEN, DARK_GREEN = (0.36, 0.46, 0.20), (0.18, 0.28, 0.12)
-SCENES: dict[str, Scene] = {
-    "meadow": Scene(
-        BLUE,
-        PALE,
-        (WHITE, 0.5),
-        (0.45, 0.52, 0.28),
-        GREEN,
-        DARK_GREEN,
-        0.5,
-        (0.30, 0.40, 0.28),
-        (0.3, 0.55),
-        ("bush", "tree", "rock", "grass"),
-        ("grass", "bush", "post"),
-    ),
-    "savanna": Scene(
-        (0.48, 0.62, 0.80),
-        (0.92, 0.86, 0.74),
-        (WHITE, 0.25),
-        (0.74, 0.65, 0.42),
-        (0.68, 0.55, 0.30),
-        (0.45, 0.35, 0.16),
-        0.7,
-        (0.48, 0.46, 0.40),
-        (0.3, 0.55),
-        ("tree", "bush", "rock"),
-        ("grass", "rock"),
-    ),
-    "snow": Scene(
-        (0.62, 0.70, 0.80),
-        (0.88, 0.90, 0.93),
-        (WHITE, 0.6),
-        (0.86, 0.88, 0.92),
-        (0.92, 0.93, 0.95),
-        (0.70, 0.75, 0.84),
-        1.5,
-        (0.35, 0.42, 0.45),
-        (0.3, 0.5),
-        ("tree", "rock", "post"),
-        ("rock", "grass"),
-    ),
-    "forest": Scene(
-        (0.24, 0.33, 0.15),
-        (0.17, 0.23, 0.10),
-        ((0.72, 0.78, 0.50), 0.25),
-        (0.28, 0.27, 0.14),
-        (0.36, 0.29, 0.17),
-        (0.17, 0.14, 0.08),
-        0.4,
-        None,
-        (0.35, 0.6),
-        ("tree", "tree", "bush", "rock"),
-        ("bush", "grass", "rock"),
-        thicket=0.5,
-    ),
-    "yard": Scene(
-        (0.66, 0.58, 0.50),
-        (0.60, 0.53, 0.46),
-        ((0.48, 0.42, 0.37), 0.4),
-        (0.58, 0.56, 0.52),
-        (0.52, 0.50, 0.47),
-        (0.36, 0.35, 0.33),
-        0.8,
-        None,
-        (0.4, 0.6),
-        ("building", "crate", "post", "bush", "ball"),
-        ("post", "crate", "bush"),
-        True,
-    ),
-    "road": Scene(
-        BLUE,
-        PALE,
-        (WHITE, 0.5),
-        (0.46, 0.46, 0.47),
-        (0.34, 0.34, 0.35),
-        (0.24, 0.24, 0.25),
-        0.25,
-        (0.34, 0.40, 0.32),
-        (0.35, 0.55),
-        ("building", "building", "tree", "post", "bush"),
-        ("post", "grass", "bush"),
-    ),
-    "sand": Scene(
-        (0.45, 0.62, 0.84),
-        (0.88, 0.86, 0.80),
-        (WHITE, 0.3),
-        (0.84, 0.74, 0.55),
-        (0.76, 0.62, 0.42),
-        (0.60, 0.46, 0.28),
-        0.6,
-        (0.62, 0.52, 0.40),
-        (0.1, 0.3),
-        ("rock", "bush", "grass"),
-        ("rock", "grass"),
-    ),
-    "rocks": Scene(
-        (0.50, 0.62, 0.74),
-        (0.80, 0.82, 0.82),
-        (WHITE, 0.4),
-        (0.52, 0.50, 0.47),
-        (0.46, 0.43, 0.40),
-        (0.26, 0.24, 0.22),
-        2.0,
-        (0.40, 0.40, 0.38),
-        (0.1, 0.35),
-        ("rock", "rock", "bush"),
-        ("rock", "grass"),
-    ),
-    "shore": Scene(
-        (0.42, 0.60, 0.80),
-        (0.82, 0.88, 0.92),
-        (WHITE, 0.5),
-        (0.36, 0.50, 0.56),
-        (0.70, 0.62, 0.48),
-        (0.45, 0.42, 0.36),
-        1.0,
-        (0.42, 0.50, 0.52),
-        (0.25, 0.5),
-        ("rock", "grass", "post"),
-        ("rock", "grass"),
-    ),
-    "sky": Scene(
-        (0.26, 0.46, 0.78),
-        (0.66, 0.78, 0.90),
-        (WHITE, 0.8),
-        (0.50, 0.56, 0.46),
-        (0.40, 0.48, 0.34),
-        (0.30, 0.36, 0.24),
-        0.3,
-        (0.45, 0.52, 0.56),
-        (0.82, 1.3),
-        (),
-        ("tree", "bush"),
-    ),
-    "sea": Scene(
-        (0.36, 0.56, 0.82),
-        (0.82, 0.88, 0.92),
-        (WHITE, 0.6),
-        (0.30, 0.46, 0.58),
-        (0.10, 0.28, 0.40),
-        (0.55, 0.68, 0.75),
-        0.9,
-        (0.42, 0.50, 0.54),
-        (0.45, 0.65),
-        (),
-        ("post", "rock"),
-    ),
-    "underwater": Scene(
-        (0.30, 0.62, 0.74),
-        (0.08, 0.32, 0.46),
-        ((0.55, 0.82, 0.85), 0.6),
-        (0.16, 0.38, 0.46),
-        (0.50, 0.52, 0.42),
-        (0.28, 0.34, 0.32),
-        0.9,
-        None,
-        (0.7, 0.95),
-        ("weed", "coral", "rock", "coral"),
-        ("weed", "coral"),
-    ),
-    "table": Scene(
-        (0.72, 0.66, 0.56),
-        (0.64, 0.57, 0.48),
-        ((0.52, 0.46, 0.40), 0.3),
-        (0.42, 0.28, 0.17),
-        (0.52, 0.35, 0.21),
-        (0.28, 0.18, 0.10),
-        1.2,
-        None,
-        (0.5, 0.72),
-        ("book", "cup", "crate", "ball"),
-        ("cup", "ball", "book"),
-        True,
-    ),
-    "shelf": Scene(
-        (0.36, 0.40, 0.44),
-        (0.50, 0.52, 0.54),
-        ((0.66, 0.66, 0.64), 0.4),
-        (0.70, 0.70, 0.68),
-        (0.80, 0.79, 0.76),
-        (0.62, 0.61, 0.60),
-        1.0,
-        None,
-        (0.55, 0.75),
-        ("book", "book", "cup", "ball"),
-        ("ball", "cup"),
-        True,
-    ),
-}
+@lru_cache(maxsize=1)
+def scenes() -> dict[str, Scene]:
+    """All places by name."""
+    table = files.read_json(TABLE, schema="partdisc/scenes")
+    return {name: Scene(**row) for name, row in table["scenes"].items()}
 
 
 def backdrop(scene: Scene, size: tuple[int, int], horizon: float, rng: np.random.Generator) -> np.ndarray:
@@ -253,12 +77,11 @@ def backdrop(scene: Scene, size: tuple[int, int], horizon: float, rng: np.random
     picture = _blend(jitter(scene.top, rng), jitter(scene.low, rng), depth) * np.ones(
         (1, width, 1), np.float32
     )
-    color, amount = scene.cloud
     zoom = 110 / width
     clouds = noise.fractal(size, zoom, rng, 1.0 if scene.indoor else 2.0)
-    picture += (amount * np.clip(1.8 * clouds - 0.8, 0, 1) * (1 - 0.5 * depth[..., 0]))[..., None] * (
-        np.array(color) - picture
-    )
+    picture += (scene.cloudiness * np.clip(1.8 * clouds - 0.8, 0, 1) * (1 - 0.5 * depth[..., 0]))[
+        ..., None
+    ] * (np.array(scene.cloud) - picture)
     if scene.thicket:
         _hang_leaves(picture, scene.thicket, rng)
     if scene.indoor:
