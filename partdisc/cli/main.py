@@ -22,6 +22,8 @@ from partdisc.errors import PartdiscError
 COMMANDS = {
     "discover": "discover the parts in a folder of images",
     "name": "name discovered parts",
+    "dataset": "describe, validate or convert an annotated set",
+    "evaluate": "score part masks against an annotation",
     "make-synthetic": "draw a synthetic, exactly annotated set in PartImageNet's layout",
 }
 
@@ -60,6 +62,7 @@ def run_command(command: str, argv: Sequence[str] | None = None, prog: str | Non
     argv = list(sys.argv[1:] if argv is None else argv)
     prog = prog or f"partdisc {command}"
     arguments = build_parser(command, prog).parse_args(argv)
+    arguments._command = [prog, *argv]
     previous = signal.signal(signal.SIGTERM, _raise_interrupted)
     try:
         arguments._run(arguments)

@@ -174,7 +174,8 @@ def _control_legend(result: EvaluationResult) -> str:
     if result.resampling:
         drawn = result.resampling
         lines.append(
-            f"- interval: bootstrap, {drawn['draws']} draws of {drawn['num_units']} {drawn['by']}s, seed {drawn['seed']}."
+            f"- interval: bootstrap, {drawn['draws']} draws of {drawn['num_units']} {drawn['by']}s, "
+            f"seed {drawn['seed']}."
         )
     return "\n".join(lines) + "\n"
 

@@ -84,6 +84,22 @@ class EvaluationResult:
     against: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    @classmethod
+    def without_masks(cls, *, num_parts: int, protocol: str) -> EvaluationResult:
+        """The result for a set that has keypoints and no masks."""
+        return cls(
+            scores={},
+            per_part=[],
+            matchings={},
+            table=None,
+            pooled={},
+            rule=MatchRule(),
+            scope="dataset",
+            num_images=0,
+            num_parts=num_parts,
+            protocol=protocol,
+        )
+
     def __getattr__(self, name: str) -> float:
         """Scores can be read as attributes: `result.part_miou`."""
         scores = self.__dict__.get("scores", {})
