@@ -80,7 +80,7 @@ def decode_image(source: str | os.PathLike[str] | Any, *, size: tuple[int, int] 
         raise ConfigError(f"Expected a size (height, width) of at least 1 pixel, but got {size}.")
     if is_pixels(source):
         pixels = array_to_rgb(source)
-        return pixels.copy() if size is None else _resize(Image.fromarray(pixels), size)
+        return pixels.copy() if size is None else np.array(_resize(Image.fromarray(pixels), size[::-1]))
     try:
         with quiet():
             return load_rgb(Path(source), size)
@@ -119,8 +119,6 @@ def read_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
             swapped = image.tag_v2.get(_ORIENTATION_TAG, 1) >= 5  # type: ignore[attr-defined]
         else:
             swapped = _orientation(image) >= 5
-    if width < 1 or height < 1:
-        raise Unusable(f"It has no pixels: its header says {width} x {height}.")
     if width * height > max_pixels:
         raise Unusable(
             f"It is oversized: {width} x {height} pixels, and at most {max_pixels:,} pixels are read."
@@ -138,7 +136,7 @@ def load_rgb(path: Path, size: tuple[int, int] | None) -> np.ndarray:
         height, width = size if orientation < 5 else size[::-1]
         box = _draft(image, (width, height))
         image.load()
-        resized = _fit(to_rgb(image), (width, height), box)
+        resized = _resize(to_rgb(image), (width, height), box)
         return np.array(_orient(resized, orientation))
 
 
@@ -230,11 +228,7 @@ def _draft(image: Image.Image, size: tuple[int, int]) -> tuple[float, float, flo
     return None if drafted is None else drafted[1]
 
 
-def _fit(
+def _resize(
     image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC, box=box)
-
-
-def _resize(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    return np.array(_fit(image, (size[1], size[0])))
