@@ -21,6 +21,7 @@ from partdisc.errors import DataError
 from partdisc.parts import IGNORE
 
 SPLITS = ("train", "val", "test")
+PREFIX = "instances_"  # what comes after it names a split
 FILE_NAMES = ("annotations.json", "_annotations.coco.json")
 
 
@@ -185,13 +186,14 @@ def find_coco_files(path: Path) -> dict[str | None, Path]:
             places.update({_split_of(file): file for file in sorted(folder.glob("*.json"))})
     if not places:
         raise DataError(f"Expected a COCO file in {path}, but found no .json there.")
-    only = next(iter(places))
-    return {None: places[only]} if len(places) == 1 and only not in SPLITS else places
+    only, file = next(iter(places.items()))
+    named = only in SPLITS or file.name.startswith(PREFIX)
+    return places if named or len(places) > 1 else {None: file}
 
 
 def _split_of(file: Path) -> str:
     """The split a file name stands for: train.json, instances_val2017.json."""
-    return file.stem.removeprefix("instances_")
+    return file.stem.removeprefix(PREFIX)
 
 
 def _find_images(places: Mapping[str | None, Path], names: Sequence[str]) -> Path | None:

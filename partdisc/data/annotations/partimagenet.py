@@ -87,7 +87,7 @@ class PartImageNet(CocoAnnotations):
         """The image file in its split and class folder, or None where it is not found."""
         if self.images_root is None:
             return None
-        split, category = image.split or "", image.category or ""
+        split, category = image.split or "", (image.category or "").replace("/", "_")
         for folder in (f"{split}/{category}", category, split, ""):
             file = self.images_root / folder / image.file_name
             if file.is_file():

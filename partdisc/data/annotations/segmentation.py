@@ -73,7 +73,7 @@ def parse_segmentation(entry: dict[str, Any], size: tuple[int, int]) -> Segmenta
     polygons = [_parse_polygon(polygon, entry, quirks) for polygon in value]
     _check_reach(polygons, size, quirks)
     if len(polygons) > 1:
-        quirks.append(("several pieces", f"{len(polygons)} polygons"))
+        quirks.append(("several polygons", str(len(polygons))))
     return Segmentation(size, tuple(polygons), quirks=tuple(quirks))
 
 

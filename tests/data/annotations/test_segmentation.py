@@ -97,7 +97,7 @@ def test_pieces_are_one_region_and_are_counted():
         {"segmentation": [[0, 0, 0, 2, 2, 2, 2, 0], [9, 0, 9, 2, 11, 2, 11, 0]]}, SIZE
     )
     assert np.array_equal(parsed.mask(), box(0, 0, 2, 2) | box(9, 0, 2, 2))
-    assert parsed.quirks == (("several pieces", "2 polygons"),)
+    assert parsed.quirks == (("several polygons", "2"),)
 
 
 def test_what_lies_outside_is_clipped_and_counted():
