@@ -72,9 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     scoring.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     doubt = parser.add_argument_group("controls and doubt")
-    doubt.add_argument(
-        "--no-controls", action="store_const", const=False, dest="controls", help="score the run alone"
-    )
+    doubt.add_argument("--no-controls", action="store_true", help="score the run alone")
     doubt.add_argument("--against", metavar="RUN2", help="paired bootstrap: is RUN better than RUN2?")
     doubt.add_argument("--bootstrap", type=int, metavar="N", help="draws for intervals (1000); 0 for none")
     doubt.add_argument("--unit", metavar="declared|image", help="what is drawn (declared units, else images)")
@@ -102,6 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
     )  # torch takes seconds to import; --help need not wait
 
     _check(options)
+    options["controls"] = not options.pop("no_controls", False)
     for line in evaluate_runs(
         [Path(folder) for folder in options["runs"]],
         options["annotations"],
@@ -111,10 +110,16 @@ def run(arguments: argparse.Namespace) -> None:
         against=options.get("against"),
         together=options.get("together", False),
         out=options.get("out"),
-        command=shlex.join(arguments._command),
+        command=_command(*arguments._command),
         verbosity=options.get("verbosity", 1),
     ):
         print(line)
+
+
+def _command(program: str, *words: str) -> str:
+    """The command as it can be typed again."""
+    program = f"python scripts/{program}" if program.endswith(".py") else program
+    return f"{program} {shlex.join(words)}"
 
 
 def _check(options: dict[str, Any]) -> None:
