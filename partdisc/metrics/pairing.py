@@ -7,6 +7,7 @@ longest such n decides. Where nothing fits, file names are compared again withou
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -41,11 +42,13 @@ def pair_images(run: Sequence[str], annotated: Sequence[str]) -> Pairing:
         annotated: the annotation's file names.
 
     Raises:
-        DataError: if no image is shared.
+        DataError: if no image is shared, or one side names an image twice.
 
     >>> pair_images(["a/1.jpg", "b/1.jpg", "b/2.jpg"], ["x/b/1.jpg", "2.png"]).pairs
     [(1, 0), (2, 1)]
     """
+    for names, side in ((run, "run"), (annotated, "annotation")):
+        _check_unique(names, side)
     position = {name: r for r, name in enumerate(run)}
     partner = {a: position[name] for a, name in enumerate(annotated) if name in position}
     for parts_of in (_parts, _stem_parts):
@@ -60,6 +63,12 @@ def pair_images(run: Sequence[str], annotated: Sequence[str]) -> Pairing:
         annotated_only=annotated_only,
         ambiguous=sum(_fits_any(annotated[a], run) for a in annotated_only) if annotated_only else 0,
     )
+
+
+def _check_unique(names: Sequence[str], side: str) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise DataError(f"Expected every image once, but the {side} names {twice!r} twice.")
 
 
 def _parts(name: str) -> Path:

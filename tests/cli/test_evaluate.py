@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from partdisc.cli.main import run_command
+from partdisc.data.annotations import read_annotations
+from partdisc.data.synthetic import make_synthetic
 from partdisc.metrics import PartEvaluator
 from partdisc.metrics.protocols import PROTOCOLS
-from partdisc.store.masks import read_masks, write_mask
+from partdisc.store.masks import MaskEntry, MaskSet, read_masks, write_index, write_mask
 
 from .evaluation_world import NAMES, SIZE
 
@@ -258,3 +261,68 @@ def test_config_file_and_print_config(world, capsys):
     capsys.readouterr()
     assert world.evaluate(run, "--scope", "image", "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["scope"] == "image"
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory):
+    """Cars and boats in PartImageNet's layout, and a perfect run for each super-category."""
+    root = tmp_path_factory.mktemp("synthetic")
+    make_synthetic(
+        root / "set",
+        num_images=8,
+        size=48,
+        splits=["test"],
+        super_categories=["car", "boat"],
+        workers=0,
+        verbosity=0,
+    )
+    annotations = read_annotations(root / "set" / "test.json")
+    runs = {}
+    for category in ("Car", "Boat"):
+        parts = annotations.parts_of(category)
+        entries, folder = [], root / category / "parts"
+        for image in annotations.images:
+            if image.super_category == category:
+                labels = annotations.labels(image)
+                numbered = np.select([labels == part for part in parts], range(1, len(parts) + 1), 0)
+                write_mask(folder / f"masks/{image.id}.png", numbered.astype(np.uint8), [(0, 0, 0)])
+                entries.append(
+                    MaskEntry(image.id, image.id, image.width, image.height, f"masks/{image.id}.png")
+                )
+        write_index(MaskSet(folder, len(parts), [(0, 0, 0)] * (len(parts) + 1), None, None, entries))
+        runs[category] = root / category
+    return root, runs
+
+
+def test_super_categories_with_their_own_number_of_parts_are_scored_together(synthetic):
+    root, runs = synthetic
+    line = [
+        *runs.values(),
+        "--annotations",
+        root / "set" / "test.json",
+        "--together",
+        "--out",
+        root / "out",
+        "-q",
+    ]
+    assert run_command("evaluate", [str(word) for word in (*line, "--bootstrap", 5)]) == 0
+    found = json.loads((root / "out" / "metrics.json").read_text())
+    assert found["part_miou"] == 1
+    assert {name: item["num_images"] for name, item in found["categories"].items()} == {"Boat": 4, "Car": 4}
+    assert found["scope"] == "category"
+    assert found["num_absent"] >= 40 - 5
+    assert found["pooled"] == {}
+
+
+def test_super_categories_are_the_default_scope_of_their_sets(synthetic):
+    root, runs = synthetic
+    line = [runs["Car"], "--annotations", root / "set" / "test.json", "--bootstrap", 0, "-q"]
+    assert run_command("evaluate", [str(word) for word in line]) == 0
+    found = json.loads((runs["Car"] / "evaluation" / "metrics.json").read_text())
+    assert (found["scope"], found["part_miou"], found["pooled"]["nmi"]) == ("category", 1, pytest.approx(1))
+    assert run_command("evaluate", [str(word) for word in (*line, "--protocol", "mpae")]) == 0
+    found = json.loads((runs["Car"] / "evaluation" / "metrics.json").read_text())
+    assert found["scope"] == "dataset"
+    assert run_command("evaluate", [str(word) for word in (*line, "--scope", "class")]) == 0
+    found = json.loads((runs["Car"] / "evaluation" / "metrics.json").read_text())
+    assert all(name.startswith("n") for name in found["categories"])

@@ -47,6 +47,8 @@ def test_what_finds_no_partner_is_counted():
         (["x/a.jpg", "y/a.jpg"], ["a.jpg"], "share no image"),
         ([], ["a.jpg"], "the run has none"),
         (["a.jpg"], [], "the annotation has none"),
+        (["a.jpg", "a.jpg"], ["a.jpg"], "the run names 'a.jpg' twice"),
+        (["a.jpg"], ["b.jpg", "b.jpg"], "the annotation names 'b.jpg' twice"),
     ],
 )
 def test_nothing_shared_is_one_clear_line(run, annotated, words):
