@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -50,8 +51,14 @@ def test_images_are_compared_with_their_annotation(tmp_path, quick):
     (root / "images" / "b.jpg").unlink()
     result, found = findings(root, quick=quick)
     assert found["wrong size"] == [("a.jpg", "", "image 30 x 20, annotation 32 x 24")]
-    assert found["no image file"] == [("b.jpg", "", "")]
+    assert found["missing image"] == [("b.jpg", "", "")]
     assert "wrong size (broken, 1)" in validation_text(result)
+
+
+def test_a_set_without_any_image_is_not_broken(tmp_path):
+    root = make_coco(tmp_path)
+    shutil.rmtree(root / "images")
+    assert findings(root)[0]["num_broken"] == 0
 
 
 def test_truncated_images_are_found_unless_quick(tmp_path):

@@ -142,7 +142,13 @@ class AnnotationSet(ABC):
             )
         instances = self.instances(image)
         self._note_overlap(image, instances)
-        return paint(instances, image.size, self.overlap)
+        labels = paint(instances, image.size, self.overlap)
+        self._note_empty(image, labels)
+        return labels
+
+    def _note_empty(self, image: AnnotatedImage, labels: np.ndarray) -> None:
+        if not labels.any():
+            self.report.note("no annotation", image=image.id)
 
     def _note_overlap(self, image: AnnotatedImage, instances: Sequence[PartInstance]) -> None:
         if len(instances) < 2:

@@ -36,7 +36,7 @@ class CocoAnnotations(AnnotationSet):
         path: str | os.PathLike[str],
         sources: Mapping[str | None, CocoFile],
         *,
-        images_root: Path | None,
+        images_roots: Mapping[str | None, Path | None],
         split: Split,
         overlap: str,
         report: QuirkReport,
@@ -46,6 +46,7 @@ class CocoAnnotations(AnnotationSet):
         self._part_of = {category.id: part for part, category in enumerate(parts, start=1)}
         self._categories = categories
         self._contents: dict[str, CocoImage] = {}
+        self._roots = dict(images_roots)
         images = [
             self._register(split_name, source, image, len(sources) > 1)
             for split_name, source in sources.items()
@@ -56,7 +57,7 @@ class CocoAnnotations(AnnotationSet):
             path,
             part_names=[category.name for category in parts],
             images=images,
-            images_root=images_root,
+            images_root=next((root for root in images_roots.values() if root is not None), None),
             super_parts=_super_parts(parts),
             overlap=overlap,
             report=report,
@@ -93,6 +94,11 @@ class CocoAnnotations(AnnotationSet):
         """The super-category all entries of an image share, or None."""
         found = {self._categories[entry.category].supercategory for entry in content.entries}
         return found.pop() or None if len(found) == 1 else None
+
+    def image_path(self, image: AnnotatedImage) -> Path | None:
+        """The image file, or None where it is not found; each split may have a folder of its own."""
+        root = self._roots.get(image.split)
+        return root / image.file_name if root is not None and (root / image.file_name).is_file() else None
 
     def _note_absences(self) -> None:
         seen: set[int] = set()
@@ -157,9 +163,12 @@ def read_coco(
     wanted = {name: file for name, file in places.items() if split.name in (None, name)}
     report = QuirkReport()
     sources = {name: read_coco_file(file, report) for name, file in wanted.items()}
-    names = [image.file_name for source in sources.values() for image in source.images]
-    root = existing_folder(images, what="a folder of images") if images else _find_images(wanted, names)
-    found = CocoAnnotations(path, sources, images_root=root, split=split, overlap=overlap, report=report)
+    if images is not None:
+        given = existing_folder(images, what="a folder of images")
+        roots: dict[str | None, Path | None] = dict.fromkeys(wanted, given)
+    else:
+        roots = {name: _find_images(wanted[name], name, sources[name]) for name in wanted}
+    found = CocoAnnotations(path, sources, images_roots=roots, split=split, overlap=overlap, report=report)
     split.note_missing(report)
     return found
 
@@ -196,9 +205,8 @@ def _split_of(file: Path) -> str:
     return file.stem.removeprefix(PREFIX)
 
 
-def _find_images(places: Mapping[str | None, Path], names: Sequence[str]) -> Path | None:
+def _find_images(file: Path, split: str | None, source: CocoFile) -> Path | None:
     folders = []
-    for split, file in places.items():
-        for base in (file.parent, file.parent.parent):
-            folders += [base / "images", base / (split or "images"), base / "images" / (split or ""), base]
-    return first_folder_with(folders, names)
+    for base in (file.parent, file.parent.parent):
+        folders += [base / "images", base / (split or "images"), base / "images" / (split or ""), base]
+    return first_folder_with(folders, (image.file_name for image in source.images))

@@ -72,7 +72,9 @@ class MaskFolder(AnnotationSet):
             raise DataError(str(error)) from error
         for label in np.flatnonzero(np.bincount(stored.ravel(), minlength=256) * ~self._declared):
             self.report.note("undeclared label", image=image.id, entry=f"label {label}", detail=str(file))
-        return self._table[stored]
+        labels = self._table[stored]
+        self._note_empty(image, labels)
+        return labels
 
     def instances(self, image: AnnotatedImage) -> list[PartInstance]:
         """One region for each label present."""

@@ -59,13 +59,13 @@ class PartImageNet(CocoAnnotations):
         path: str | os.PathLike[str],
         sources: Mapping[str | None, CocoFile],
         *,
-        images_root: Path | None,
+        images_roots: Mapping[str | None, Path | None],
         split: Split,
         overlap: str,
         report: QuirkReport,
     ) -> None:
         named = {name: _with_super_categories(source) for name, source in sources.items()}
-        super().__init__(path, named, images_root=images_root, split=split, overlap=overlap, report=report)
+        super().__init__(path, named, images_roots=images_roots, split=split, overlap=overlap, report=report)
         for image in self.images:
             found = {
                 self._categories[entry.category].supercategory for entry in self._contents[image.id].entries
@@ -210,6 +210,7 @@ def _read(
         name: read_coco_file(file, report) for name, file in places.items() if split.name in (None, name)
     }
     root = existing_folder(images, what="a folder of images") if os.path.isdir(images) else None
-    found = kind(path, sources, images_root=root, split=split, overlap=overlap, report=report)
+    roots = dict.fromkeys(sources, root)
+    found = kind(path, sources, images_roots=roots, split=split, overlap=overlap, report=report)
     split.note_missing(report)
     return found

@@ -18,7 +18,7 @@ HANDLED = {
     "several polygons": "one entry drawn as several polygons: kept as one region",
     "several pieces": "a region cut in two by what stands before it: kept as one",
     "overlap": "pixels in two or more parts: painted by the overlap rule",
-    "no annotation": "kept: all background",
+    "no annotation": "kept: all background, or no visible point",
     "absent part": "declared, never annotated in what was read",
     "background category": "a category named background is no part: left out",
     "no pixels": "covers no pixel centre: nothing to paint",
@@ -26,7 +26,7 @@ HANDLED = {
     "several classes": "objects of several classes: the image counts for the largest",
     "object without parts": "an object that nobody divided into parts",
     "not in split": "listed in the split, but not annotated: left out",
-    "no image file": "annotated, but the image itself is not there",
+    "no image file": "annotated, but the image itself was not found; its mask is used",
     "no object mask": "the mask of the object is not there; its keypoints are used",
 }
 BROKEN = {
@@ -45,7 +45,7 @@ BROKEN = {
     "bad box": "left out",
     "bad size": "no usable width and height: the image is left out",
     "file name outside its folder": "the image is left out",
-    "missing image": "the image is left out",
+    "missing image": "annotated, but the image is not where the others are",
     "unreadable image": "the image is left out",
     "missing mask": "the image is left out",
     "unreadable mask": "the image is left out",

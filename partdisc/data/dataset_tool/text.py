@@ -16,10 +16,9 @@ def description_text(description: dict[str, Any]) -> str:
 def _blocks(description: dict[str, Any]) -> list[str]:
     whole = description["set"]
     rows: list[Row]
-    blocks = [
-        f"{whole['path']} ({whole['format']}): {whole['num_images']} images, {whole['num_parts']} parts, "
-        f"{whole['num_classes']} classes"
-    ]
+    counted = {"images": "num_images", "parts": "num_parts", "classes": "num_classes", "units": "num_units"}
+    told = ", ".join(f"{whole[key]} {name}" for name, key in counted.items() if whole[key])
+    blocks = [f"{whole['path']} ({whole['format']}): {told}"]
     if description["super_categories"]:
         rows = [
             (r["name"], r["num_classes"], r["num_images"], ", ".join(r["parts"]))

@@ -36,8 +36,10 @@ def validate(
         quirk with its count, what is done about it, and every image and entry concerned.
     """
     images = annotations.images[:limit]
+    with_files = any(annotations.image_path(image) is not None for image in images)
     for image in Progress("validate", len(images), verbosity=verbosity).track(images):
-        _check_image(annotations, image, quick)
+        if with_files:  # a set may come without any image
+            _check_image(annotations, image, quick)
         if annotations.has_masks:
             _check_masks(annotations, image)
         _check_foreground(annotations, image)
@@ -55,7 +57,7 @@ def validate(
 def _check_image(annotations: AnnotationSet, image: AnnotatedImage, quick: bool) -> None:
     path, report = annotations.image_path(image), annotations.report
     if path is None:
-        report.note("no image file", image=image.id)
+        report.note("missing image", image=image.id)
         return
     try:
         size = image_size(path) if quick else decode_image(path).shape[:2]

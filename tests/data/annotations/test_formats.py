@@ -62,6 +62,7 @@ def test_coco_crowds_are_ignored(tmp_path):
 def test_coco_splits_from_folders_and_files(tmp_path):
     for split in ("train", "test"):
         make_coco(tmp_path / "folders" / split)
+        (tmp_path / "folders" / split / "images").rename(tmp_path / "folders" / split / split)
         save_json(tmp_path / "files" / "annotations" / f"instances_{split}.json", coco_data())
         for name in ("a.jpg", "b.jpg"):
             save_image(tmp_path / "files" / split / name)
@@ -69,6 +70,7 @@ def test_coco_splits_from_folders_and_files(tmp_path):
         found = read_annotations(tmp_path / layout)
         assert [i.split for i in found.images] == ["test", "test", "train", "train"]
         assert len({i.id for i in found.images}) == 4
+        assert all(found.image_path(image).is_file() for image in found.images)
         test = read_annotations(tmp_path / layout, split="test")
         assert [i.id for i in test.images] == ["a.jpg", "b.jpg"]
         assert test.image_path(test.images[0]).is_file()
@@ -110,6 +112,14 @@ def test_mask_folder_ignores_255_whatever_it_is_called(tmp_path):
     assert found.num_parts == 2
     assert np.array_equal(found.labels(found.images[0]), box(0, 0, 4, 4) * 255)
     assert found.report.num_broken == 0
+
+
+def test_an_empty_mask_is_counted(tmp_path):
+    root = make_mask_folder(tmp_path)
+    save_mask(root / "masks" / "a.png", np.zeros(SIZE))
+    found = read_annotations(root)
+    assert not found.labels(found.images[0]).any()
+    assert list(found.report.items("no annotation")) == [("a.png", "", "")]
 
 
 def test_pascal_part_keeps_every_part(tmp_path):

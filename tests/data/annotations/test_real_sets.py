@@ -141,3 +141,9 @@ def test_badja_joints_inside_the_mask(shared_data):
     assert visible == {"camel": 331, "cows": 393, "dog": 191, "horsejump-high": 178}
     assert inside == {"camel": 329, "cows": 380, "dog": 190, "horsejump-high": 165}
     assert found.report.counts == {}
+
+
+def test_carparts_as_a_whole_has_two_splits_with_images(shared_data):
+    found = read_annotations(shared_data / "carparts")
+    assert Counter(image.split for image in found.images) == {"train": 400, "test": 100}
+    assert all(found.image_path(image).is_file() for image in found.images)
