@@ -18,7 +18,7 @@ from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.models import create_discoverer, load_discoverer
 from partdisc.discovery.numbering import number_like
 from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute
-from partdisc.errors import DataError
+from partdisc.errors import ConfigError, DataError
 from partdisc.features.extraction import features_key, fits_in_memory, plan_extraction, run_extraction
 from partdisc.progress import Progress, StepLog
 from partdisc.store import files
@@ -95,6 +95,8 @@ class _Pipeline:
         discoverer = self._start()  # checks method, model, backbone and device before images are looked at
         images = list_images(source, limit=settings.limit, workers=self.runtime.num_workers)
         self._check_images(images)
+        if self.root.resolve().is_relative_to(images.root.resolve()):
+            raise ConfigError(f"Expected --out outside of the images' folder {images.root}, but got {self.root}.")
         skipped = [{"id": s.id, "reason": s.reason} for s in images.skipped]
         self.writer.update(
             images_root=str(images.root.absolute()),

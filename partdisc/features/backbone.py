@@ -196,7 +196,7 @@ class Backbone(nn.Module):
 
         Args:
             images: (B, 3, H, W) RGB in [0, 255], uint8 or float, H and W at any size; sides are padded to
-                `padded_size` by repeating the border pixels.
+                `padded_size` by mirroring the image.
 
         Returns:
             (B, C, h, w) features, layers joined along C, h and w being `grid(H, W)`: cells that lie wholly in
@@ -208,7 +208,7 @@ class Backbone(nn.Module):
         H, W = self.padded_size(h, w)
         x = self.normalize(images)
         if (h, w) != (H, W):
-            x = F.pad(x, (0, W - w, 0, H - h), mode="replicate")
+            x = x[:, :, mirror(h, H).to(x.device)][:, :, :, mirror(w, W).to(x.device)]
         rows, columns = self.grid(h, w)
         return self.join(self._maps(x))[:, :, :rows, :columns]
 
@@ -270,6 +270,21 @@ class Backbone(nn.Module):
             "weights": self.weights,
             "weights_hash": self.weights_hash,
         }
+
+
+def mirror(length: int, padded: int) -> Tensor:
+    """Indices that go on beyond `length` by going back: 0 1 2 1 0 1 ...
+
+    Mirrored padding looks like more of the image; repeated border pixels or a constant colour do not, and a part
+    appears that is nothing but "the lower border".
+
+    >>> mirror(3, 7).tolist(), mirror(1, 3).tolist()
+    ([0, 1, 2, 1, 0, 1, 2], [0, 0, 0])
+    """
+    if length == 1:
+        return torch.zeros(padded, dtype=torch.long)
+    index = torch.arange(padded) % (2 * length - 2)
+    return torch.where(index < length, index, 2 * length - 2 - index)
 
 
 class _tap:

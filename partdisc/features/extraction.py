@@ -21,7 +21,7 @@ from torch import Tensor
 
 from partdisc.data import ImageList, ImageLoader, ImageRecord, list_images
 from partdisc.errors import ConfigError, DataError
-from partdisc.features.backbone import Backbone
+from partdisc.features.backbone import Backbone, mirror
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureEntry, FeatureSet, FeatureStore, Shard, check_dtype
 
@@ -257,7 +257,7 @@ def _refuse_overflow(maps: Tensor, dtype: torch.dtype) -> None:
 
 def _pad(image: np.ndarray, H: int, W: int) -> np.ndarray:
     h, w = image.shape[:2]
-    return image if (h, w) == (H, W) else np.pad(image, ((0, H - h), (0, W - w), (0, 0)), mode="edge")
+    return image if (h, w) == (H, W) else image[mirror(h, H).numpy()][:, mirror(w, W).numpy()]
 
 
 def _entry(record: ImageRecord, size: tuple[int, int], backbone: Backbone) -> FeatureEntry:

@@ -101,8 +101,8 @@ def hash_weights(model: nn.Module) -> str:
 def _build_timm(name: str, weights: str) -> tuple[nn.Module, dict]:
     import timm
 
-    if not timm.is_model(name):
-        close = fnmatch.filter(timm.list_models(), f"*{name.split('.')[0]}*")[:5]
+    if not timm.is_model(name) or ("." in name and not timm.models.is_model_pretrained(name)):
+        close = list_backbones(f"*{name.split('.')[0]}*")[:5]
         hint = f" Similar: {', '.join(close)}." if close else " See partdisc.list_backbones()."
         raise ConfigError(f"Expected a timm model or torchvision/NAME as backbone, but got {name!r}.{hint}")
     model = _create_timm(name)

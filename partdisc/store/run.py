@@ -180,8 +180,8 @@ def _try_lock(descriptor: int) -> bool:
         except OSError:
             return False
         return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:  # unlike flock's, lockf's lock is not inherited by the processes that decode images
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
