@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from partdisc.cli.options import add_common, given, print_config
 from partdisc.data import taxonomy
 from partdisc.data.synthetic import make_synthetic
 from partdisc.errors import ConfigError
@@ -30,26 +31,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="another seed gives other images (0)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that draw (one for each CPU)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier synthetic set in OUT")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    add_common(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw the set and print how many images each split got."""
-    named = ("num_images", "splits", "super_categories", "seed")
-    options = {name: value for name in named if (value := getattr(arguments, name)) is not None}
-    if arguments.size is not None:
-        if len(arguments.size) > 2:
-            raise ConfigError(
-                f"Expected --size with one number or two (height width), but got {arguments.size}."
-            )
-        options["size"] = tuple(arguments.size) if len(arguments.size) == 2 else arguments.size[0]
-    workers = arguments.workers if arguments.workers is not None else os.cpu_count() or 1
-    counts = make_synthetic(
-        arguments.out,
-        workers=workers,
-        overwrite=arguments.overwrite,
-        verbosity=not arguments.quiet,
-        **options,
-    )
+    options = given(arguments)
+    if arguments.print_config:
+        print_config(options)
+        return
+    out = options.pop("out")
+    if "size" in options:
+        options["size"] = _size(options["size"])
+    try:
+        counts = make_synthetic(out, **{"workers": os.cpu_count() or 1, "verbosity": 1, **options})
+    except KeyboardInterrupt as error:
+        raise type(error)(f"{out} is incomplete: the same command with --overwrite draws it anew.") from error
     for split, count in counts.items():
-        print(f"{os.path.join(arguments.out, split)}.json: {count} images")
+        print(f"{os.path.join(out, split)}.json: {count} images")
+
+
+def _size(sides: int | list[int]) -> int | tuple[int, int]:
+    sides = [sides] if isinstance(sides, int) else sides
+    if len(sides) > 2:
+        raise ConfigError(f"Expected --size with one number or two (height width), but got {sides}.")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])

@@ -56,8 +56,10 @@ class Canvas:
         if layer.shadow:
             self._darken(mask, outer, inner, layer.shadow, 0.03 * scale)
         inside = mask[inner] > 0
-        pixels = self.pixels[outer]
-        pixels[inside] += layer.opacity * (color[inner][inside] - pixels[inside])
+        pixels, color = self.pixels[outer], color[inner]
+        if layer.opacity < 1:
+            color = pixels + layer.opacity * (color - pixels)
+        np.copyto(pixels, color, where=inside[..., None])
         self.labels[outer][inside] = label_ids[layer.part]
 
     def _color(
@@ -70,10 +72,9 @@ class Canvas:
         to_object = cv2.invertAffineTransform(to_canvas)
         c, s = np.cos(layer.angle), np.sin(layer.angle)
         to_frame = unit * np.array([[c, s], [-s, c]]) @ to_object
-        u = (to_frame[0, 0] * x + to_frame[0, 2])[None] + (to_frame[0, 1] * y)[:, None]
-        v = (to_frame[1, 0] * x + to_frame[1, 2])[None] + (to_frame[1, 1] * y)[:, None]
+        u, v = ((ax * x + shift)[None] + (ay * y)[:, None] for ax, ay, shift in to_frame.tolist())
         to_frame[:, 2] += to_frame[:, :2] @ (corner[0] + 0.5, corner[1] + 0.5)
-        surface = Surface(u.astype(np.float32), v.astype(np.float32), to_frame, self.offset)
+        surface = Surface(u, v, to_frame, self.offset)
         rows = np.flatnonzero(mask.any(1))
         fall = (np.arange(h, dtype=np.float32) - rows[0]) / max(1, rows[-1] - rows[0])
         underside = np.broadcast_to(np.clip((fall - 0.55) / 0.3, 0, 1)[:, None], (h, w))

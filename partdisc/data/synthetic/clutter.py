@@ -51,6 +51,15 @@ def _leafy(rng: np.random.Generator) -> Material:
     )
 
 
+CONTACT = Layer(
+    [ellipse((0.0, 0.0), 0.55, 0.07)],
+    Material((0, 0, 0), grain_strength=0, gloss=0),
+    roundness=0,
+    opacity=0.35,
+    shadow=0,
+)
+
+
 def bush(rng: np.random.Generator) -> Thing:
     """A leafy bush."""
     leaves = _leafy(rng)

@@ -90,7 +90,7 @@ class Figure:
         outlines = outlines if isinstance(outlines, list) else [outlines]
         self.layers.append(Layer(outlines, material, part, **how))
 
-    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Least and greatest (x, y) of all outlines."""
-        points = np.concatenate([outline for layer in self.layers for outline in layer.outlines])
-        return points.min(0), points.max(0)
+    def deform(self, matrix: np.ndarray) -> None:
+        """Stretch, shear or turn all outlines by a (2, 2) matrix."""
+        for layer in self.layers:
+            layer.outlines = [outline @ matrix.T for outline in layer.outlines]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -67,7 +68,11 @@ def shade(color: np.ndarray, height: np.ndarray | None, light: Light, gloss: flo
     sky = 0.8 + 0.2 * slope_y * inverse  # slopes that face up see more sky
     lit = color * (sky[..., None] * light.ambient + (0.1 + lambert)[..., None] * light.sun)
     if gloss:
-        half = np.array([lx, ly, lz + 1]) / np.linalg.norm([lx, ly, lz + 1])
-        facing = np.maximum((half[2] - half[0] * slope_x - half[1] * slope_y) * inverse, 0)
-        lit += (gloss * facing**24)[..., None] * light.sun
+        length = math.hypot(lx, ly, lz + 1)  # of the sum of the directions to the lamp and to the viewer
+        facing = np.maximum(((lz + 1) - lx * slope_x - ly * slope_y) * (inverse / length), 0)
+        facing *= facing * facing  # to the 24th power, several times faster than np.power
+        facing *= facing
+        facing *= facing
+        facing *= facing
+        lit += (gloss * facing)[..., None] * light.sun
     return lit

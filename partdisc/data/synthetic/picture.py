@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from partdisc.data.synthetic.canvas import Canvas, fill
-from partdisc.data.synthetic.clutter import THINGS
+from partdisc.data.synthetic.clutter import CONTACT, THINGS
 from partdisc.data.synthetic.curves import rotate
 from partdisc.data.synthetic.layers import Figure
 from partdisc.data.synthetic.lighting import Light
@@ -71,7 +71,7 @@ def _place(figure: Figure, size: tuple[int, int], rng: np.random.Generator) -> P
     corners = np.concatenate([outline @ linear.T for layer in figure.layers for outline in layer.outlines])
     low, high = corners.min(0), corners.max(0)
     extent = high - low
-    scale = rng.uniform(0.62, 0.95) * min(width / extent[0], height / extent[1])
+    scale = rng.uniform(0.68, 0.98) * min(width / extent[0], height / extent[1])
     room = np.array([width, height]) - scale * extent
     corner = room * (
         rng.uniform(0.1, 0.9),
@@ -108,7 +108,7 @@ def _background(
         foot = horizon + nearness * 0.5 * max(height - horizon, 0.1 * height)
         scale = height * rng.uniform(0.12, 0.3) * (0.5 + nearness)
         to_canvas = np.array([[scale, 0, rng.uniform(0, width)], [0, scale, foot]])
-        for layer in thing:
+        for layer in (CONTACT, *thing):
             canvas.paint(layer, to_canvas, {None: 0})
     return cv2.GaussianBlur(canvas.pixels, (0, 0), rng.uniform(0.3, 1.1) * width / 256)
 

@@ -81,7 +81,7 @@ def backdrop(scene: Scene, size: tuple[int, int], horizon: float, rng: np.random
     clouds = noise.fractal(size, zoom, rng, 1.0 if scene.indoor else 2.0)
     picture += (scene.cloudiness * np.clip(1.8 * clouds - 0.8, 0, 1) * (1 - 0.5 * depth[..., 0]))[
         ..., None
-    ] * (np.array(scene.cloud) - picture)
+    ] * (np.array(scene.cloud, np.float32) - picture)
     if scene.thicket:
         _hang_leaves(picture, scene.thicket, rng)
     if scene.indoor:

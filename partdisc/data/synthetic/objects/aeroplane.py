@@ -24,19 +24,17 @@ def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -
     if look["style"] == "warplane":
         _warplane(figure, rng)
     else:
-        _airliner(figure, rng, class_rng)
+        _airliner(figure, rng)
     if not flying:
         for x in (-0.1, 0.66):
             figure.add("Body", tube([(x, 0.1), (x, 0.24)], [0.015, 0.012]), paints.STEEL, roundness=0.01)
             figure.add("Body", ellipse((x, 0.25), 0.045, 0.045), paints.RUBBER, roundness=0.03)
     squeeze, pitch = rng.uniform(0.72, 1.0), rng.uniform(-0.35, 0.12) if flying else 0.0
-    for layer in figure.layers:
-        layer.outlines = [rotate(outline * (squeeze, 1), pitch) for outline in layer.outlines]
-        layer.angle += pitch
+    figure.deform(rotate(np.diag([squeeze, 1.0]), pitch).T)
     return figure
 
 
-def _airliner(figure: Figure, rng: np.random.Generator, class_rng: np.random.Generator) -> None:
+def _airliner(figure: Figure, rng: np.random.Generator) -> None:
     livery = Material(
         jitter((0.90, 0.91, 0.92), rng, 0.03), belly=(0.70, 0.72, 0.75), grain_strength=0.05, gloss=0.4
     )
@@ -119,9 +117,16 @@ def _wing(
 ) -> None:
     """A swept wing: `chord` at the root (its leading edge there), `tip` wide at `root + span`."""
     (x, y), (dx, dy) = root, span
-    corners = np.array([[x, y], [x + dx + tip, y + dy], [x + dx, y + dy + 0.01], [x - chord, y + 0.03]])
-    ends = np.concatenate([corners[:1], corners[1:3], corners[3:], [[x - 0.5 * chord, y + 0.05]]])
-    figure.add(part, ends, material, roundness=0.03, angle=float(np.arctan2(dy, dx)), dim=dim, shadow=0.5)
+    outline = np.array(
+        [
+            (x, y),
+            (x + dx + tip, y + dy),
+            (x + dx, y + dy + 0.01),
+            (x - chord, y + 0.03),
+            (x - 0.5 * chord, y + 0.05),
+        ]
+    )
+    figure.add(part, outline, material, roundness=0.03, angle=float(np.arctan2(dy, dx)), dim=dim, shadow=0.5)
 
 
 def _engine(figure: Figure, skin: Material, accent: Color, at: tuple[float, float], size: float) -> None:

@@ -26,8 +26,7 @@ def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -
     else:
         length = 1.0 if look["style"] == "tandem" else 0.52
         _bicycle(figure, paint, turn, length, class_rng.uniform(0.018, 0.03), rng)
-    for layer in figure.layers:
-        layer.outlines = [outline * (narrow, 1) for outline in layer.outlines]
+    figure.deform(np.diag([narrow, 1.0]))
     return figure
 
 
@@ -95,7 +94,7 @@ def _bicycle(
         _bar(figure, "Body", [(0.0, -0.5), (0.08, 0.04)], 0.024, paint)
         _bar(figure, "Body", [crank, (0.08, 0.04), (fork[0], -0.4)], 0.02, paint)
         _handlebar(figure, 0.0, -0.68, False)
-        _saddle(figure, 0.0 - 0.05 + 0.0, -0.62 + 0.0)
+        _saddle(figure, -0.05, -0.62)
         _crank(figure, (0.08, 0.04), turn + 0.4, crank)
     _crank(figure, crank, turn, rear)
     _saddle(figure, seat_x - 0.05, -0.65)

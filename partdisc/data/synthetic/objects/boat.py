@@ -18,6 +18,13 @@ CANVASES: tuple[Color, ...] = (
     (0.30, 0.38, 0.55),
 )
 
+# Where each mast stands and how high it is
+MASTS = {
+    "yawl": [(-0.62, 0.7), (0.12, 1.35)],
+    "schooner": [(-0.38, 0.95), (0.25, 1.15)],
+    "trimaran": [(0.05, 1.5)],
+}
+
 
 def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """A boat of the class, sailing to the right."""
@@ -48,17 +55,9 @@ def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -
     if style == "ship":
         _ship(figure, paint, sail, belly)
     else:
-        masts = (
-            [(-0.38, 0.95), (0.25, 1.15)]
-            if style == "schooner"
-            else [(0.05, 1.5)]
-            if style == "trimaran"
-            else [(-0.62, 0.7), (0.12, 1.35)]
-        )
-        _sloop(figure, paint, sail, masts, belly, outriggers=style == "trimaran")
+        _sloop(figure, paint, sail, MASTS[style], belly, outriggers=style == "trimaran")
     heel = rng.uniform(-0.1, 0.1)
-    for layer in figure.layers:
-        layer.outlines = [outline + outline[:, 1:] * (-heel, 0) for outline in layer.outlines]
+    figure.deform(np.array([[1.0, -heel], [0.0, 1.0]]))
     return figure
 
 

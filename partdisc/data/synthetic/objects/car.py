@@ -67,8 +67,7 @@ def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -
     for x in style.wheels:
         paints.wheel(figure, (x, 0.03), radius, turn, spokes=spokes)
     _mirror(figure, style, paint)
-    for layer in figure.layers:
-        layer.outlines = [outline * (narrow, 1) for outline in layer.outlines]
+    figure.deform(np.diag([narrow, 1.0]))
     return figure
 
 

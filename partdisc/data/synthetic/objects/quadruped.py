@@ -106,7 +106,7 @@ def _trunk(
         [hip + (-0.05, 0), hip + (0.12, 0), middle, shoulder + (-0.08, 0.02), shoulder + (0.06, 0)],
         [0.75 * d, 0.95 * d, plan.waist * d, d, 0.8 * d],
     )
-    rise = rng.uniform(-0.1, 1.1)
+    rise = rng.uniform(0.3, 1.1) if rng.random() < 0.85 else rng.uniform(-0.7, 0.0)  # or it grazes
     crown = shoulder + (plan.neck + 0.1) * np.array([np.cos(rise), -np.sin(rise)]) + (0.05, -0.3 * d)
     neck = tube(
         [shoulder + (-0.08, -0.05), 0.5 * (shoulder + crown) + (0.03, 0.02), crown],
@@ -129,7 +129,7 @@ def _head(figure: Figure, plan: Plan, coat: Material, crown: np.ndarray, rng: np
     def at(x: float, y: float) -> np.ndarray:
         return crown + r * np.array([x, y]) @ turn
 
-    face = coat.but(pattern_size=0.6 * coat.pattern_size, belly=coat.belly)
+    face = coat.but(pattern_size=0.6 * coat.pattern_size)
     ear = coat.plain(mixed(coat.color, coat.accent, 0.4))
     _ear(figure, plan, ear, at(-0.25, -0.75), tilt, 0.6, rng)
     if plan.horns:

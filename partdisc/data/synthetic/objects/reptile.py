@@ -189,8 +189,7 @@ def _frog(skin: Material, class_rng: np.random.Generator, rng: np.random.Generat
     skin = skin.but(gloss=0.4, pattern=str(class_rng.choice(["spots", "mottled"])), pattern_size=0.12)
     pitch = rng.uniform(-0.45, -0.15)
     hip, chest = rotate([[-0.3, 0.1], [0.15, 0.0]], pitch)
-    for offset, dim in ((0.08, 0.68),):
-        _limb(figure, skin, chain(chest + (offset, 0.08), [1.2, 1.9], [0.18, 0.2]), 0.055, dim, 0.08)
+    _limb(figure, skin, chain(chest + (0.08, 0.08), [1.2, 1.9], [0.18, 0.2]), 0.055, 0.68, 0.08)
     _limb(figure, skin, chain(hip + (0.1, 0.05), [-0.5, 2.6, 0.25], [0.26, 0.32, 0.2]), 0.07, 0.7, 0.12)
     if class_rng.random() < 0.5:
         figure.add(

@@ -14,7 +14,7 @@ from partdisc.data.synthetic.objects import coats
 def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -> Figure:
     """A snake of the class, its head to the right."""
     skin = coats.coat(look, rng, grain="rough", grain_strength=0.2, gloss=0.25)
-    thickness = look["thickness"] * rng.uniform(0.95, 1.05)
+    thickness = 1.35 * look["thickness"] * rng.uniform(0.95, 1.05)
     head = float(class_rng.uniform(1.25, 1.7))
     figure = Figure(scenes=("sand", "forest", "meadow", "rocks"))
     pieces = _coil(rng) if rng.random() < 0.4 else [_wave(rng)]
@@ -30,9 +30,9 @@ def draw(look: Look, class_rng: np.random.Generator, rng: np.random.Generator) -
 
 def _wave(rng: np.random.Generator) -> np.ndarray:
     """Bends across the ground, seen at a slant; (N, 2) from tail to head."""
-    x = np.linspace(-1, 0.85, 60)
+    x = np.linspace(-0.9, 0.75, 60)
     bends, phase = rng.uniform(1.2, 2.2), rng.uniform(0, 2 * np.pi)
-    swell = rng.uniform(0.2, 0.36) * np.sin(np.clip((x + 1) * 1.8, 0.15, np.pi / 2))
+    swell = rng.uniform(0.26, 0.42) * np.sin(np.clip((x + 1) * 1.8, 0.15, np.pi / 2))
     y = swell * np.sin(bends * np.pi * x + phase)
     return np.stack([x + 0.04 * np.sin(2 * bends * np.pi * x + phase), y], 1)
 
