@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -85,7 +84,7 @@ class AnnotationSet(ABC):
         report: what was unusual; it grows while masks are read.
     """
 
-    format: ClassVar[str]
+    format: str
     has_masks: bool = True
     has_instances: bool = False
     has_keypoints: bool = False

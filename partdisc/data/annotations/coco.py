@@ -8,7 +8,7 @@ category named background is no part.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
 
 from partdisc.data.annotations.base import AnnotatedImage, AnnotationSet
@@ -162,7 +162,7 @@ def read_coco(
     split.check_name(path, [name for name in places if name is not None])
     wanted = {name: file for name, file in places.items() if split.name in (None, name)}
     report = QuirkReport()
-    sources = {name: read_coco_file(file, report) for name, file in wanted.items()}
+    sources = {name: read_coco_file(wanted[name], report, entry_prefix(name, wanted)) for name in wanted}
     if images is not None:
         given = existing_folder(images, what="a folder of images")
         roots: dict[str | None, Path | None] = dict.fromkeys(wanted, given)
@@ -171,6 +171,11 @@ def read_coco(
     found = CocoAnnotations(path, sources, images_roots=roots, split=split, overlap=overlap, report=report)
     split.note_missing(report)
     return found
+
+
+def entry_prefix(split: str | None, places: Sized) -> str:
+    """What tells the entries of one split's file from those of another's; nothing where there is one file."""
+    return f"{split} " if len(places) > 1 else ""
 
 
 def find_coco_files(path: Path) -> dict[str | None, Path]:

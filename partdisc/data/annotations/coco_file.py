@@ -65,8 +65,13 @@ class CocoFile:
     images: list[CocoImage]
 
 
-def read_coco_file(path: str | os.PathLike[str], report: QuirkReport) -> CocoFile:
+def read_coco_file(path: str | os.PathLike[str], report: QuirkReport, prefix: str = "") -> CocoFile:
     """Read and check a COCO file.
+
+    Args:
+        path: the file.
+        report: where broken and repaired entries are counted.
+        prefix: set before the names of entries, to tell the files of several splits apart.
 
     Raises:
         ConfigError: if the file is missing or not JSON.
@@ -77,11 +82,12 @@ def read_coco_file(path: str | os.PathLike[str], report: QuirkReport) -> CocoFil
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
             raise DataError(f"Expected {path} to be a COCO file, but it has no list of {key}.")
     categories = _read_categories(path, data["categories"])
-    images = dict(_read_images(data["images"], report))
+    images = dict(_read_images(data["images"], prefix, report))
     known = {item.get("id") for item in data["images"] if isinstance(item, dict) and _is_id(item.get("id"))}
     seen: dict[Any, dict[str, Any]] = {}
     for position, item in enumerate(data["annotations"]):
-        name = f"annotation {item['id']}" if isinstance(item, dict) and "id" in item else f"entry {position}"
+        id = item.get("id") if isinstance(item, dict) else None
+        name = f"{prefix}annotation {id}" if id is not None else f"{prefix}entry {position}"
         if isinstance(item, dict) and _is_repetition(item, name, seen, report):
             continue
         _read_annotation(item, name, images, known, categories, report)
@@ -100,7 +106,8 @@ def _read_categories(path: str | os.PathLike[str], items: list[Any]) -> dict[int
             raise DataError(
                 f"Expected categories with a whole-number id and a name in {path}, but found {str(item)[:80]}."
             )
-        category = Category(item["id"], name, str(item.get("supercategory") or ""))
+        group = str(item.get("supercategory") or "")
+        category = Category(item["id"], name, "" if group == "none" else group)  # as Roboflow writes it
         if categories.setdefault(category.id, category) != category:
             raise DataError(
                 f"{path} gives the category id {category.id} to both {categories[category.id].name!r} and {name!r}."
@@ -110,14 +117,14 @@ def _read_categories(path: str | os.PathLike[str], items: list[Any]) -> dict[int
     return categories
 
 
-def _read_images(items: list[Any], report: QuirkReport) -> Iterator[tuple[Any, CocoImage]]:
+def _read_images(items: list[Any], prefix: str, report: QuirkReport) -> Iterator[tuple[Any, CocoImage]]:
     ids: set[Any] = set()
     names: set[str] = set()
     for position, item in enumerate(items):
         if not isinstance(item, dict) or not _is_id(item.get("id")):
-            report.note("bad entry", entry=f"image {position}", detail=str(item)[:60])
+            report.note("bad entry", entry=f"{prefix}image {position}", detail=str(item)[:60])
             continue
-        entry, name = f"image {item['id']}", safe_name(item.get("file_name"))
+        entry, name = f"{prefix}image {item['id']}", safe_name(item.get("file_name"))
         width: Any = item.get("width")
         height: Any = item.get("height")
         shown = str(item.get("file_name"))[:80]

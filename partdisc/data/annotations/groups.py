@@ -34,8 +34,6 @@ class GroupedAnnotations(AnnotationSet):
         group_of: {part id of `source`: group id}; parts that are not in it are left out.
     """
 
-    format = "groups"
-
     def __init__(self, source: AnnotationSet, names: list[str], group_of: Mapping[int, int]) -> None:
         super().__init__(
             source.path,
@@ -47,6 +45,7 @@ class GroupedAnnotations(AnnotationSet):
             report=source.report,
         )
         self.source = source
+        self.format = source.format
         self.has_masks, self.has_instances = source.has_masks, source.has_instances
         self.has_keypoints = source.has_keypoints
         self._group_of = {**group_of, IGNORE: IGNORE}

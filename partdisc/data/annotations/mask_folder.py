@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from partdisc.data.annotations.base import AnnotatedImage, AnnotationSet
 from partdisc.data.annotations.painting import PartInstance
 from partdisc.data.annotations.places import IMAGE_SUFFIXES, existing_folder, image_size
 from partdisc.data.annotations.quirks import QuirkReport
 from partdisc.data.annotations.splits import Split
+from partdisc.data.decoding import explain, open_image, quiet
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.parts import BACKGROUND, IGNORE
 from partdisc.store import files, masks
@@ -197,14 +197,14 @@ def _pair(
 
 def _mask_size(file: Path, name: str, report: QuirkReport) -> tuple[int, int] | None:
     try:
-        with Image.open(file) as mask:
+        with quiet(), open_image(file) as mask:
             if mask.mode in MASK_MODES:
                 return mask.height, mask.width
             report.note(
                 "unreadable mask", image=name, detail=f"{file}: mode {mask.mode}, expected 8-bit labels"
             )
-    except (OSError, ValueError, SyntaxError) as error:
-        report.note("unreadable mask", image=name, detail=f"{file}: {error}")
+    except Exception as error:  # whatever Pillow raises, `explain` words it
+        report.note("unreadable mask", image=name, detail=f"{file}: {explain(error)}")
     return None
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from partdisc.data import taxonomy
 from partdisc.data.annotations.base import AnnotatedImage
-from partdisc.data.annotations.coco import CocoAnnotations
+from partdisc.data.annotations.coco import CocoAnnotations, entry_prefix
 from partdisc.data.annotations.coco_file import CocoFile, CocoImage, read_coco_file
 from partdisc.data.annotations.places import existing_folder
 from partdisc.data.annotations.quirks import QuirkReport
@@ -167,7 +167,7 @@ def read_partimagenet_ood(
         raise DataError(
             f"Expected train.json, val.json or test.json of PartImageNet in {root}, but found none."
         )
-    return _read(PartImageNet, path, places, images or root, split, overlap)
+    return _read(PartImageNet, path, places, images, root, split, overlap)
 
 
 def read_partimagenet_seg(
@@ -190,7 +190,7 @@ def read_partimagenet_seg(
         raise DataError(
             f"Expected annotations/<split>/<split>.json of PartImageNet in {path}, but found none."
         )
-    return _read(PartImageNetSeg, path, places, images or Path(path) / "images", split, overlap)
+    return _read(PartImageNetSeg, path, places, images, Path(path) / "images", split, overlap)
 
 
 Kind = TypeVar("Kind", bound=PartImageNet)
@@ -200,16 +200,20 @@ def _read(
     kind: type[Kind],
     path: str | os.PathLike[str],
     places: Mapping[str, Path],
-    images: str | os.PathLike[str],
+    images: str | os.PathLike[str] | None,
+    usual: Path,
     split: Split | None,
     overlap: str,
 ) -> Kind:
     split, report = split or Split(), QuirkReport()
     split.check_name(path, list(places))
+    wanted = {name: file for name, file in places.items() if split.name in (None, name)}
     sources: dict[str | None, CocoFile] = {
-        name: read_coco_file(file, report) for name, file in places.items() if split.name in (None, name)
+        name: read_coco_file(file, report, entry_prefix(name, wanted)) for name, file in wanted.items()
     }
-    root = existing_folder(images, what="a folder of images") if os.path.isdir(images) else None
+    root = usual if usual.is_dir() else None
+    if images is not None:
+        root = existing_folder(images, what="a folder of images")
     roots = dict.fromkeys(sources, root)
     found = kind(path, sources, images_roots=roots, split=split, overlap=overlap, report=report)
     split.note_missing(report)

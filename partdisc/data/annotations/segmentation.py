@@ -115,15 +115,13 @@ def _check_reach(polygons: Sequence[Polygon], size: tuple[int, int], quirks: lis
 
 def finite_numbers(values: object) -> list[float] | None:
     """`values` as floats, or None if it is no list of finite numbers."""
-    if not isinstance(values, list):
-        return None
-    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+    if not isinstance(values, list) or not set(map(type, values)) <= {int, float}:
         return None
     try:
-        numbers = [float(v) for v in values]
+        numbers = list(map(float, values))
     except OverflowError:
         return None
-    return numbers if all(math.isfinite(v) for v in numbers) else None
+    return numbers if all(map(math.isfinite, numbers)) else None
 
 
 def _parse_rle(value: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:

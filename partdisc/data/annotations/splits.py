@@ -58,7 +58,7 @@ class Split:
         if self.members is None:
             return True
         path = PurePosixPath(file_name)
-        names = {str(path), str(path.with_suffix("")), path.name, path.stem} & self.members
+        names = {str(path), str(path.with_suffix("")), path.name, path.stem, f"{own}/{path}"} & self.members
         self._met |= names
         return bool(names)
 

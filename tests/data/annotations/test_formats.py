@@ -89,6 +89,27 @@ def test_coco_super_categories(tmp_path):
         found.parts_of("cat")
 
 
+def test_coco_entries_of_two_files_are_told_apart(tmp_path):
+    data = coco_data()
+    data["annotations"][0]["area"] = 0
+    for split in ("train", "test"):
+        make_coco(tmp_path / split, data)
+    found = read_annotations(tmp_path)
+    assert [entry for _, entry, _ in found.report.items("zero area")] == [
+        "test annotation 11",
+        "train annotation 11",
+    ]
+
+
+def test_coco_super_category_none_is_none(tmp_path):
+    data = coco_data()
+    data["categories"] = [
+        {"id": 3, "name": "head", "supercategory": "none"},
+        {"id": 7, "name": "body", "supercategory": "x"},
+    ]
+    assert read_annotations(make_coco(tmp_path, data)).super_parts == {}
+
+
 def test_mask_folder_labels_become_part_ids(tmp_path):
     found = read_annotations(make_mask_folder(tmp_path))
     assert list(found.part_names) == ["head", "tail"]

@@ -7,7 +7,14 @@ from partdisc.data.annotations import read_annotations
 from partdisc.data.annotations.detect import FORMATS, detect_format
 from partdisc.errors import ConfigError, DataError
 from partdisc.parts import IGNORE
-from tests.data.annotations.makers import MAKERS, make_coco, make_keypoint_json, make_mask_folder, save_json
+from tests.data.annotations.makers import (
+    MAKERS,
+    make_coco,
+    make_keypoint_json,
+    make_mask_folder,
+    save_image,
+    save_json,
+)
 
 
 @pytest.mark.parametrize("format", MAKERS)
@@ -49,6 +56,19 @@ def test_naming_the_format_equals_recognising_it(tmp_path, format):
     assert read_annotations(root, format=format).images == read_annotations(root).images
 
 
+@pytest.mark.parametrize("format", MAKERS)
+def test_a_folder_of_images_must_exist_and_is_used(tmp_path, format):
+    root = MAKERS[format](tmp_path / "set")
+    with pytest.raises(ConfigError, match=r"images.* at .*nowhere, but there is no such folder"):
+        read_annotations(root, images=tmp_path / "nowhere")
+    found = read_annotations(root)
+    for image in found.images:
+        save_image(tmp_path / "elsewhere" / image.file_name)
+    moved = read_annotations(root, images=tmp_path / "elsewhere")
+    paths = [moved.image_path(image) for image in moved.images]
+    assert paths == [tmp_path / "elsewhere" / image.file_name for image in found.images]
+
+
 def test_a_single_json_is_recognised(tmp_path):
     assert detect_format(make_coco(tmp_path / "a") / "annotations.json") == "coco"
     assert detect_format(make_keypoint_json(tmp_path / "b") / "joints.json") == "keypoint-json"
@@ -78,8 +98,6 @@ def test_wrong_arguments_are_explained(tmp_path):
         read_annotations(root, overlap="newest")
     with pytest.raises(ConfigError, match=r"--labels names the labels of a mask folder"):
         read_annotations(root, labels=root / "annotations.json")
-    with pytest.raises(ConfigError, match=r"a folder of images at .*nowhere"):
-        read_annotations(root, images=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
