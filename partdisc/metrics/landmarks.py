@@ -28,7 +28,9 @@ class LandmarkSample:
         xy: (L, 2) pixels.
         visible: bool (L,).
         maps: soft maps, if they were kept; centroids then come from them.
-        box: x, y, width, height of the object in pixels; None means the whole image.
+        box: x, y, width, height of the object in pixels, if the set has boxes.
+        outline: mask of the object (H, W), not 0 on it; its bounding box stands in for a missing box. Without
+            either, coordinates are relative to the whole image.
         split: "train" and "test" where the set has them.
         unit: left out one at a time where the set has no such splits.
     """
@@ -39,6 +41,7 @@ class LandmarkSample:
     visible: np.ndarray
     maps: PartMaps | None = None
     box: Box | None = None
+    outline: np.ndarray | None = None
     split: str | None = None
     unit: str | None = None
 
@@ -58,7 +61,8 @@ class LandmarkAssessment:
         self.splits: list[str | None] = []
         self.units: list[str | None] = []
         self.table = np.zeros((num_parts + 1, len(names) + 1), np.int64)
-        self.num_without_maps = self.num_without_box = self.num_small = self.num_cropped = 0
+        self.num_without_maps = self.num_small = self.num_cropped = 0
+        self.boxes_from = {"box": 0, "outline": 0, "image": 0}
 
     def add(self, sample: LandmarkSample) -> None:
         """Collect one image.
@@ -67,7 +71,7 @@ class LandmarkAssessment:
             DataError: if a visible point is not finite, or a box is empty; the image is named.
         """
         height, width = sample.labels.shape
-        box = sample.box or (0.0, 0.0, float(width), float(height))
+        origin, box = _box(sample)
         if box[2] * box[3] < self.protocol.min_box_share * width * height:
             self.num_small += 1
             return
@@ -87,7 +91,7 @@ class LandmarkAssessment:
         self.splits.append(sample.split)
         self.units.append(sample.unit)
         self.num_without_maps += sample.maps is None
-        self.num_without_box += sample.box is None
+        self.boxes_from[origin] += 1
 
     def _count_labels(self, sample: LandmarkSample) -> None:
         """Count which predicted label lies at each visible landmark, at the nearest pixel."""
@@ -108,6 +112,11 @@ class LandmarkAssessment:
         except DataError as error:
             scores |= {"error": None}
             notes.append(f"No regression error: {error}")
+        if scores.get("mean_position_error", np.inf) < (scores["error"] or 0):
+            notes.append(
+                "The regression does worse than the landmarks' mean position: it has no regularisation, and parts "
+                "seldom seen in its train images lead it astray."
+            )
         scores |= {"nmi": float(F.nmi(self.table)), "ari": float(F.ari(self.table))}
         if self.protocol.keypoints_in_box:
             inner = self.table[1:]
@@ -143,9 +152,14 @@ class LandmarkAssessment:
             notes.append(
                 f"{self.num_without_maps} images have no soft maps: centroids are those of their hard masks."
             )
-        if self.num_without_box:
+        if self.boxes_from["outline"]:
             notes.append(
-                f"{self.num_without_box} images have no box: coordinates are relative to the whole image."
+                f"{self.boxes_from['outline']} images have no box: coordinates are relative to the bounding box of "
+                "the object's mask."
+            )
+        if self.boxes_from["image"]:
+            notes.append(
+                f"{self.boxes_from['image']} images have neither box nor mask: coordinates are relative to the image."
             )
         if self.num_small:
             share = self.protocol.min_box_share
@@ -155,3 +169,15 @@ class LandmarkAssessment:
         if self.num_cropped:
             notes.append(f"{self.num_cropped} landmarks lie outside the protocol's crop and have no label.")
         return notes
+
+
+def _box(sample: LandmarkSample) -> tuple[str, Box]:
+    """The box that coordinates are relative to, and where it comes from."""
+    if sample.box is not None:
+        return "box", sample.box
+    if sample.outline is not None and sample.outline.any():
+        rows, columns = (np.flatnonzero(sample.outline.any(axis)) for axis in (1, 0))
+        x, y = float(columns[0]), float(rows[0])
+        return "outline", (x, y, float(columns[-1] + 1 - x), float(rows[-1] + 1 - y))
+    height, width = sample.labels.shape
+    return "image", (0.0, 0.0, float(width), float(height))

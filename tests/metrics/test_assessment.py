@@ -157,7 +157,7 @@ def landmark_samples(rng, count=20, split=None, maps=True, box=(1.0, 1.0, 20.0, 
         xy, visible = rng.uniform(0, 19, (3, 2)), rng.random(3) < 0.8
         xy[~visible] = np.nan
         made.append(
-            LandmarkSample(f"{n}", labels, xy, visible, soft, box, split and split[n % 2], f"u{n % 4}")
+            LandmarkSample(f"{n}", labels, xy, visible, soft, box, None, split and split[n % 2], f"u{n % 4}")
         )
     return made
 
@@ -195,7 +195,17 @@ def test_centroids_fall_back_to_hard_masks_and_say_so(rng):
     result = collect(landmark_samples(rng, maps=False, box=None)).result()
     assert result["error"] > 0
     assert any("20 images have no soft maps" in note for note in result["notes"])
-    assert any("20 images have no box" in note for note in result["notes"])
+    assert any("20 images have neither box nor mask" in note for note in result["notes"])
+
+
+def test_the_outline_of_the_object_stands_in_for_its_box(rng):
+    items = landmark_samples(rng)
+    outline = np.zeros((20, 24), np.uint8)
+    outline[1:19, 1:21] = 255  # exactly the box (1, 1, 20, 18)
+    without = [LandmarkSample(**{**vars(item), "box": None, "outline": outline}) for item in items]
+    result = collect(without).result()
+    assert result["error"] == collect(items).result()["error"]
+    assert any("20 images have no box: " in note for note in result["notes"])
 
 
 def test_no_regression_without_split_or_units_and_the_reason_is_told(rng):

@@ -11,7 +11,7 @@ import numpy as np
 
 from partdisc.cli.evaluation.plan import Plan
 from partdisc.cli.evaluation.prediction import Prediction
-from partdisc.data.annotations import AnnotatedImage, AnnotationSet
+from partdisc.data.annotations import AnnotatedImage, AnnotationSet, Keypoints
 from partdisc.data.decoding import decode_image
 from partdisc.errors import ConfigError, DataError
 from partdisc.metrics.assessment import Assessment, Sample
@@ -20,6 +20,7 @@ from partdisc.metrics.landmarks import LandmarkAssessment, LandmarkSample
 from partdisc.metrics.matching import Matching
 from partdisc.metrics.pairing import Pairing, pair_images
 from partdisc.metrics.result import EvaluationResult
+from partdisc.parts import PartMaps
 from partdisc.progress import Progress
 from partdisc.store.masks import MaskEntry
 
@@ -167,15 +168,34 @@ class Scoring:
                 )
             )
         if points is not None:
-            if self.landmarks is None:
-                self.landmarks = LandmarkAssessment(
-                    self.evaluator.highest_part, points.names, self.plan.rules
-                )
-            self.landmarks.add(
-                LandmarkSample(
-                    image.id, labels, points.xy, points.visible, maps, points.box, image.split, image.unit
-                )
+            self._add_points(image, labels, maps, points, target)
+
+    def _add_points(
+        self,
+        image: AnnotatedImage,
+        labels: np.ndarray,
+        maps: PartMaps | None,
+        points: Keypoints,
+        target: np.ndarray | None,
+    ) -> None:
+        if self.landmarks is None:
+            self.landmarks = LandmarkAssessment(self.evaluator.highest_part, points.names, self.plan.rules)
+        outline = (
+            None if self.annotations.has_masks else target
+        )  # a union of parts is no outline of the object
+        self.landmarks.add(
+            LandmarkSample(
+                image.id,
+                labels,
+                points.xy,
+                points.visible,
+                maps,
+                points.box,
+                outline,
+                image.split,
+                image.unit,
             )
+        )
 
     def _target(self, image: AnnotatedImage) -> np.ndarray | None:
         if self.annotations.has_masks:
@@ -246,7 +266,7 @@ class Scoring:
         return {
             "run": self.prediction.name,
             "annotation": str(self.annotations.path),
-            "format": self.annotations.format,
+            "format": getattr(self.annotations, "source", self.annotations).format,
             "overlaps painted": self.annotations.overlap,
             "images shared": len(pairing.pairs),
             "annotated images without prediction": len(pairing.annotated_only),
