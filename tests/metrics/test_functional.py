@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 from partdisc.errors import DataError
 from partdisc.metrics import functional as F
 from partdisc.metrics import match_parts
+from partdisc.metrics.functional import contingency
 from partdisc.metrics.matching import fold
 
 tables = hnp.arrays(
@@ -148,6 +149,12 @@ def test_gpu_counts_like_cpu(rng):
     predicted, target = torch.tensor(rng.integers(0, 4, (2, 200, 300)))
     on_gpu = F.contingency_table(predicted.cuda(), target, 3, 3)
     np.testing.assert_array_equal(on_gpu, F.contingency_table(predicted, target, 3, 3))
+
+
+def test_the_path_for_devices_counts_like_the_one_for_arrays(rng):
+    predicted, target = rng.integers(0, 256, (2, 40, 30)).astype(np.uint8)
+    on_device = contingency._count_on_device(torch.tensor(predicted), torch.tensor(target))
+    np.testing.assert_array_equal(on_device, contingency._count(predicted.ravel(), target.ravel()))
 
 
 def test_predicted_255_counts_as_background():

@@ -48,7 +48,7 @@ def contingency_table(
             f"Expected prediction and annotation of the same shape, but got {tuple(predicted.shape)} and "
             f"{tuple(target.shape)}."
         )
-    if isinstance(predicted, torch.Tensor) and predicted.is_cuda:
+    if isinstance(predicted, torch.Tensor) and predicted.device.type != "cpu":
         pairs = _count_on_device(predicted, torch.as_tensor(target, device=predicted.device))
     else:
         pairs = _count(_as_bytes(predicted, "predicted labels"), _as_bytes(target, "annotated labels"))
