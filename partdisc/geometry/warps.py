@@ -167,13 +167,14 @@ def similarity(
     return AffineWarp(torch.cat([linear, moved[..., None]], dim=-1))
 
 
-def warp_maps(maps: Tensor, warp: Warp, *, mode: str = "bilinear") -> Tensor:
-    """Warp images or maps (B, C, h, w); what comes from outside is zero.
+def warp_maps(maps: Tensor, warp: Warp, *, mode: str = "bilinear", padding: str = "zeros") -> Tensor:
+    """Warp images or maps (B, C, h, w).
 
     Args:
         maps: (B, C, h, w) of any floating dtype; half precision is sampled in float32.
         warp: of B images.
         mode: "bilinear" or "nearest".
+        padding: what comes from outside: "zeros", "border" or "reflection".
 
     Returns:
         (B, C, h, w) in the dtype of `maps`.
@@ -185,7 +186,7 @@ def warp_maps(maps: Tensor, warp: Warp, *, mode: str = "bilinear") -> Tensor:
     # grid_sample wants each side to run from -1 to 1
     scale = torch.tensor([max(h, w) / w, max(h, w) / h], dtype=exact, device=maps.device)
     sampled = F.grid_sample(
-        maps.to(exact), (source * scale).to(exact), mode=mode, padding_mode="zeros", align_corners=False
+        maps.to(exact), (source * scale).to(exact), mode=mode, padding_mode=padding, align_corners=False
     )
     return sampled.to(maps.dtype)
 

@@ -1,0 +1,198 @@
+"""What a step of training sees: images on one canvas, the teacher's features, and what of it counts.
+
+The canvas is the same for all batches of a run: as large as the largest image, padded to the backbone's stride.
+Images lie at its upper left, mirrored into the padding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from partdisc.data import ImageLoader, ImageRecord
+from partdisc.discovery.scaling import FeatureScaling
+from partdisc.errors import DataError
+from partdisc.features.backbone import mirror
+from partdisc.features.extraction import resized_size
+from partdisc.store.features import FeatureSet
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The endless stream of images: one seeded permutation of all of them after the other.
+
+    Attributes:
+        num_images: n.
+        per_step: images of one optimiser step, over all processes and accumulated passes.
+        seed: of the permutations.
+    """
+
+    num_images: int
+    per_step: int
+    seed: int
+
+    def indices(self, positions: Sequence[int]) -> list[int]:
+        """Which images stand at these positions of the stream."""
+        epochs = {p // self.num_images for p in positions}
+        orders = {e: np.random.default_rng((self.seed, e)).permutation(self.num_images) for e in epochs}
+        return [int(orders[p // self.num_images][p % self.num_images]) for p in positions]
+
+    def positions(self, step: int, part: int, parts: int) -> range:
+        """The positions of one of `parts` equal parts of a step."""
+        size = self.per_step // parts
+        first = step * self.per_step + part * size
+        return range(first, first + size)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one forward pass gets.
+
+    Attributes:
+        positions: of the images in the stream.
+        inputs: (B, 3, H, W) uint8 images on the canvas, or (B, C, h, w) features.
+        features: (B, C, h, w) float32 features of a frozen encoder.
+        targets: (B, C', h, w) >= 0, the teacher's features to be rebuilt.
+        valid: (B, 1, h, w) share of each cell that the image covers.
+        centres: (B, 2) of the images in the canvas.
+        foreground: (B, 1, h, w) in [0, 1], or None.
+    """
+
+    positions: Sequence[int]
+    inputs: Tensor
+    features: Tensor
+    targets: Tensor
+    valid: Tensor
+    centres: Tensor
+    foreground: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **moved)
+
+
+class TrainingData:
+    """All that is trained on.
+
+    Args:
+        features: of the images, with the teacher.
+        scaling: makes the teacher's features non-negative and of mean square 1.
+        records: the images, in the order of the features; None where features are all there is.
+        canvas: (H, W) in pixels, a multiple of the strides; None for features, whose largest grid it becomes.
+        stride: pixels a cell of the features; 1 for features.
+        image_size: long side of an image in pixels.
+        output_stride: pixels a cell of the maps; None where it is `stride`.
+        foreground: (h, w) maps in [0, 1] by image id, on grids of any size; None has no background.
+
+    Raises:
+        DataError: if an image has no foreground map.
+    """
+
+    def __init__(
+        self,
+        features: FeatureSet,
+        scaling: FeatureScaling,
+        *,
+        records: Sequence[ImageRecord] | None = None,
+        canvas: tuple[int, int] | None = None,
+        stride: int = 1,
+        image_size: int = 0,
+        output_stride: int | None = None,
+        foreground: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        self.features, self.scaling, self.records = features, scaling, records
+        self.stride, self.image_size = stride, image_size
+        self.output_stride = output_stride or stride
+        entries = features.entries
+        self.canvas = canvas or (max(e.grid[0] for e in entries), max(e.grid[1] for e in entries))
+        missing = [e.id for e in entries if foreground is not None and e.id not in foreground]
+        if missing:
+            raise DataError(f"Expected a foreground map for every image, but there is none for {missing[0]}.")
+        self.foreground = foreground
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(h, w) of the maps."""
+        return math.ceil(self.canvas[0] / self.output_stride), math.ceil(self.canvas[1] / self.output_stride)
+
+    def iterate(self, parts: Sequence[range], stream: Stream, workers: int = 0) -> Iterator[Batch]:
+        """One batch after the other; images are decoded ahead by `workers` processes."""
+        if self.records is None:
+            for positions in parts:
+                yield self._batch(positions, stream.indices(positions), None)
+            return
+        records = self.records
+        planned = [[records[i] for i in stream.indices(positions)] for positions in parts]
+        loader = ImageLoader(
+            planned, lambda r: resized_size(r.height, r.width, self.image_size), workers=workers
+        )
+        for positions, loaded in zip(parts, loader, strict=True):
+            if loaded.skipped:
+                raise DataError(f"{loaded.skipped[0].id} cannot be read any more: {loaded.skipped[0].reason}")
+            H, W = self.canvas
+            images = [
+                image[mirror(image.shape[0], H).numpy()][:, mirror(image.shape[1], W).numpy()]
+                for image in loaded.images
+            ]
+            inputs = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+            yield self._batch(positions, stream.indices(positions), inputs)
+
+    def _batch(self, positions: Sequence[int], indices: Sequence[int], inputs: Tensor | None) -> Batch:
+        maps = [self.features[i].float() for i in indices]
+        features = self._place(maps)
+        targets = self._place([self.scaling(m) for m in maps])
+        if self.output_stride != self.stride:
+            targets = F.interpolate(targets, self.grid, mode="bilinear", align_corners=False)
+        foreground = None
+        if self.foreground is not None:
+            foreground = torch.cat([self._foreground(i) for i in indices])
+        return Batch(
+            positions=positions,
+            inputs=features if inputs is None else inputs,
+            features=features,
+            targets=targets,
+            valid=torch.stack([self._valid(i) for i in indices]),
+            centres=torch.stack([self._centre(i) for i in indices]),
+            foreground=foreground,
+        )
+
+    def _place(self, maps: Sequence[Tensor]) -> Tensor:
+        """Maps (h, w, C) on the canvas, mirrored into the padding: (B, C, h, w)."""
+        h, w = (math.ceil(side / self.stride) for side in self.canvas)
+        placed = [m[mirror(m.shape[0], h)][:, mirror(m.shape[1], w)] for m in maps]
+        return torch.stack(placed).permute(0, 3, 1, 2).contiguous()
+
+    def _content(self, index: int) -> tuple[float, float]:
+        """(rows, columns) of the maps' grid that an image covers."""
+        rows, columns = self.features.entries[index].content
+        return rows * self.stride / self.output_stride, columns * self.stride / self.output_stride
+
+    def _valid(self, index: int) -> Tensor:
+        rows, columns = (
+            (content - torch.arange(n, dtype=torch.float32)).clamp(0, 1)
+            for n, content in zip(self.grid, self._content(index), strict=True)
+        )
+        return (rows[:, None] * columns)[None]
+
+    def _centre(self, index: int) -> Tensor:
+        (rows, columns), (h, w) = self._content(index), self.grid
+        return torch.tensor([columns - w, rows - h]) / max(h, w)
+
+    def _foreground(self, index: int) -> Tensor:
+        """(1, 1, h, w), zero outside the image."""
+        assert self.foreground is not None
+        known = torch.as_tensor(np.asarray(self.foreground[self.features.entries[index].id])).float()
+        rows, columns = (math.ceil(c) for c in self._content(index))
+        inside = F.interpolate(known[None, None], (rows, columns), mode="area")
+        return F.pad(inside, (0, self.grid[1] - columns, 0, self.grid[0] - rows))

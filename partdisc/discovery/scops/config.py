@@ -1,0 +1,195 @@
+"""Everything that decides a training run, as one frozen value that is saved with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from partdisc.errors import ConfigError
+from partdisc.store.files import read_user_json
+
+CONFIGS = Path(__file__).parent / "configs"
+STARTS = ("kmeans", "dff", "random")
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("cosine", "poly", "constant")
+PRECISIONS = ("float32", "bfloat16", "float16")
+MASK_RULES = ("argmax", "published")
+
+
+@dataclass(frozen=True)
+class ScopsConfig:
+    """Settings of co-part segmentation. Loss weights go with the reductions of `losses`, not with the published ones.
+
+    Attributes:
+        start: what head and basis start from: "kmeans" or "dff" on the same features, or "random" as published.
+        train_encoder: whether the backbone is trained too; else only the head and the basis are.
+        output_stride: stride to which a trained backbone is dilated (8 or 16); 0 leaves it.
+        rates: atrous rates of the head's summed convolutions.
+        mask_rule: "argmax" of the probabilities; "published": each part over its maximum in the image, against a
+            background of 0.1.
+        steps: optimiser steps.
+        batch_size: images of one forward pass, in each process.
+        accumulate: forward passes of one step.
+        optimizer: "adamw", or "sgd" with momentum 0.9 as published.
+        learning_rate: of the encoder.
+        head_factor: the head's learning rate over the encoder's.
+        basis_learning_rate: of the part basis.
+        weight_decay: of encoder and head.
+        schedule: "cosine", "poly" (power 0.9, as published) or "constant".
+        warmup: steps over which the learning rates rise from 0.
+        clip: largest norm of the gradient; 0 does not clip.
+        precision: "float32", or mixed "bfloat16" or "float16" (CUDA only).
+        ema: decay of the moving average of weights that becomes the result; 0 takes the last weights.
+        concentration: weight of that loss.
+        equivariance: weight of the divergence of maps.
+        centroids: weight of the distance of centroids.
+        semantic: weight of semantic consistency.
+        orthonormality: weight of that loss.
+        foreground: weight of the agreement with the given foreground (not in the paper; 0 there).
+        rotation: largest angle of a warp in degrees.
+        scale: smallest and largest scale of a warp.
+        shift: largest shift along each axis, in half long sides.
+        bend_points: control points of the thin-plate spline along each side.
+        bend: largest displacement of a control point along each axis, in half long sides; 0 does not bend.
+        jitter: largest relative change of brightness, contrast and saturation, and of hue in half turns.
+        stop_on_collapse: whether training ends with an error when a part vanishes or swallows all.
+        log_every: steps between two lines of the log.
+        checkpoint_every: steps between two checkpoints.
+    """
+
+    start: str = "kmeans"
+    train_encoder: bool = False
+    output_stride: int = 0
+    rates: tuple[int, ...] = (1, 2, 3, 4)
+    mask_rule: str = "argmax"
+
+    steps: int = 600
+    batch_size: int = 8
+    accumulate: int = 1
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-4
+    head_factor: float = 10.0
+    basis_learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    schedule: str = "cosine"
+    warmup: int = 20
+    clip: float = 5.0
+    precision: str = "float32"
+    ema: float = 0.99
+
+    concentration: float = 0.1
+    equivariance: float = 1.0
+    centroids: float = 1.0
+    semantic: float = 1.0
+    orthonormality: float = 0.1
+    foreground: float = 1.0
+
+    rotation: float = 60.0
+    scale: tuple[float, float] = (0.5, 1.43)
+    shift: float = 0.1
+    bend_points: int = 5
+    bend: float = 0.01
+    jitter: tuple[float, float, float, float] = (0.3, 0.3, 0.2, 0.2)
+
+    stop_on_collapse: bool = True
+    log_every: int = 10
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("rates", "scale", "jitter"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        _check_choices(self)
+        _check_numbers(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `from_dict` reads."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, where: str = "the configuration") -> ScopsConfig:
+        """A configuration from plain data; what is not named keeps its default.
+
+        Raises:
+            ConfigError: naming settings that do not exist, or a value that cannot be.
+        """
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(values.keys() - known)
+        if unknown:
+            raise ConfigError(
+                f"{where} names unknown settings: {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
+            )
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigError(f"{where} holds a value of the wrong type: {error}.") from error
+
+
+def load_config(source: ScopsConfig | dict[str, Any] | str | os.PathLike[str]) -> ScopsConfig:
+    """A configuration from a shipped name ("fast", "paper", "gpu"), a JSON file, plain data, or itself.
+
+    Raises:
+        ConfigError: if there is no such configuration or a setting in it is unusable.
+
+    >>> load_config("paper").steps, load_config({"steps": 5}).steps
+    (100000, 5)
+    """
+    if isinstance(source, ScopsConfig):
+        return source
+    if isinstance(source, dict):
+        return ScopsConfig.from_dict(source)
+    name = os.fspath(source)
+    shipped = sorted(path.stem for path in CONFIGS.glob("*.json"))
+    if name not in shipped and not name.endswith(".json"):
+        raise ConfigError(
+            f"Expected a configuration of {', '.join(shipped)}, or a .json file, but got {name!r}."
+        )
+    path = CONFIGS / f"{name}.json" if name in shipped else Path(name)
+    values = read_user_json(path, what="a SCOPS configuration")
+    if not isinstance(values, dict):
+        raise ConfigError(f"Expected {path} to hold a JSON object of settings, got {type(values).__name__}.")
+    about = {k: v for k, v in values.items() if k != "about"}  # prose for whoever opens the file
+    return ScopsConfig.from_dict(about, where=str(path))
+
+
+def _check_choices(config: ScopsConfig) -> None:
+    for name, choices in (
+        ("start", STARTS),
+        ("optimizer", OPTIMIZERS),
+        ("schedule", SCHEDULES),
+        ("precision", PRECISIONS),
+        ("mask_rule", MASK_RULES),
+        ("output_stride", (0, 8, 16)),
+    ):
+        value = getattr(config, name)
+        if value not in choices:
+            raise ConfigError(f"Expected {name} to be one of {', '.join(map(str, choices))}, got {value!r}.")
+    if config.output_stride and not config.train_encoder:
+        raise ConfigError(
+            "Expected output_stride 0 for a frozen encoder: dilation only makes sense where it is trained. "
+            "Set train_encoder."
+        )
+
+
+def _check_numbers(config: ScopsConfig) -> None:
+    least = {"steps": 1, "batch_size": 1, "accumulate": 1, "log_every": 1, "checkpoint_every": 1}
+    least |= {"bend_points": 2, "warmup": 0}
+    for name, low in least.items():
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise ConfigError(f"Expected {name} as a whole number of at least {low}, got {value!r}.")
+    positive = ("learning_rate", "head_factor", "basis_learning_rate", "weight_decay", "clip", "rotation")
+    weights = ("concentration", "equivariance", "centroids", "semantic", "orthonormality", "foreground")
+    for name in (*positive, *weights, "shift", "bend"):
+        value = getattr(config, name)
+        if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+            raise ConfigError(f"Expected {name} as a number of at least 0, got {value!r}.")
+    if not 0 <= config.ema < 1:
+        raise ConfigError(f"Expected ema within 0 and 1, 1 excluded, got {config.ema!r}.")
+    if len(config.scale) != 2 or not 0 < config.scale[0] <= config.scale[1]:
+        raise ConfigError(f"Expected scale as two numbers, 0 < low <= high, got {config.scale!r}.")
+    if len(config.jitter) != 4 or not all(0 <= j < 1 for j in config.jitter):
+        raise ConfigError(f"Expected jitter as four numbers within 0 and 1, got {config.jitter!r}.")
+    if not config.rates or not all(isinstance(r, int) and r >= 1 for r in config.rates):
+        raise ConfigError(f"Expected rates as whole numbers of at least 1, got {config.rates!r}.")

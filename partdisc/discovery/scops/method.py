@@ -1,0 +1,272 @@
+"""Co-part segmentation in the manner of SCOPS (Hung et al., CVPR 2019), as a discovery method.
+
+A network is trained, without labels, to segment K parts: they shall be compact, follow the image when it is
+warped, and rebuild deep features from one vector each. See `losses` for the terms and docs/scops.md for settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from partdisc.data import ImageList, ImageRecord, list_images
+from partdisc.discovery.base import PartDiscoverer, resolve_device
+from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
+from partdisc.discovery.scops.batches import TrainingData
+from partdisc.discovery.scops.config import ScopsConfig, load_config
+from partdisc.discovery.scops.network import AtrousHead, Segmenter, dilated, trainable_encoder
+from partdisc.discovery.scops.objective import Objective
+from partdisc.discovery.scops.start import find_start
+from partdisc.discovery.scops.trainer import ProgressMaker, Trainer
+from partdisc.errors import DataError
+from partdisc.features import Backbone
+from partdisc.features.extraction import resized_size
+from partdisc.features.registry import hash_weights
+from partdisc.parts import PartMaps
+from partdisc.store.features import FeatureSet
+
+PUBLISHED_BACKGROUND = 0.1
+
+Self = TypeVar("Self", bound="CoPartSegmentation")
+Foreground = Mapping[str, np.ndarray]
+
+
+@dataclass(eq=False, repr=False)
+class CoPartSegmentation(PartDiscoverer):
+    """Parts as a network learns to segment them by self-supervision.
+
+    With a foreground, the K parts lie inside the object and channel 0 of the maps is the background; without one
+    there are K maps, every one a part, and label 0 is not used.
+
+    Args:
+        num_parts: K.
+        backbone, layers, weights, image_size, feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`;
+            `batch_size` is of the extraction, the training's stands in the configuration.
+        config: a `ScopsConfig`, a dictionary of its settings, a shipped name ("fast", "paper", "gpu") or a JSON file.
+        steps: number of training steps, in place of the configuration's.
+
+    Attributes:
+        head_: the trained head, on features of the backbone (which is trained too where the configuration says so).
+        basis_: (K, C') part vectors.
+        history_: lines of the training log.
+        has_background_: whether maps have a background.
+
+    >>> rng = np.random.default_rng(0)
+    >>> maps = [rng.random((6, 5, 8), dtype=np.float32) for _ in range(4)]
+    >>> scops = CoPartSegmentation(num_parts=2, config={"batch_size": 2}, steps=3).fit_features(maps)
+    >>> scops.predict_features(maps)[0].maps.shape
+    (3, 6, 5)
+    """
+
+    method: ClassVar[str] = "scops"
+
+    config: ScopsConfig | dict[str, Any] | str = "fast"
+    steps: int | None = None
+
+    def fit(self: Self, images: Any, foreground: Foreground | None = None) -> Self:
+        """Learn parts from images, and (h, w) foreground maps in [0, 1] by image id where there are any."""
+        listed = images if isinstance(images, ImageList) else list_images(images)
+        self.learn(listed, self.extract(listed), foreground=foreground)
+        return self
+
+    def learn(
+        self,
+        images: ImageList,
+        features: FeatureSet,
+        *,
+        foreground: Foreground | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        progress: ProgressMaker | None = None,
+    ) -> FeatureSet:
+        """Train on images whose features are known already.
+
+        Args:
+            images: the images.
+            features: of the images, as `extract` gives them.
+            foreground: (h, w) maps in [0, 1] by image id; None has no background.
+            folder: of checkpoints, from which an interrupted training goes on; None keeps none.
+            progress: makes the progress of a stage with so many items.
+
+        Returns:
+            The features on which `iter_maps` works: new ones where the encoder was trained.
+        """
+        by_id = {record.id: record for record in images.records}
+        records = [by_id[entry.id] for entry in features.entries]
+        self._train(features, records, foreground, folder, progress)
+        if self._settings().train_encoder:
+            features = self.extract(ImageList(images.root, tuple(records)))
+        self._finish(features)
+        return features
+
+    def iter_maps(self, features: FeatureSet, indices: Iterable[int] | None = None) -> Iterator[PartMaps]:
+        """Part maps one by one, of all images or those at `indices`, in constant memory."""
+        self._check_fitted()
+        if features.num_channels != self.num_channels_:
+            raise DataError(
+                f"Expected features of {self.num_channels_} channels, as in fit, but got {features.num_channels}."
+            )
+        published = self._settings().mask_rule == "published"
+        for index in range(len(features)) if indices is None else indices:
+            entry = features.entries[index]
+            found = self._probabilities(features[index].permute(2, 0, 1)[None])[0].cpu().numpy()
+            maps = found if self.has_background_ else np.concatenate([np.zeros_like(found[:1]), found])
+            yield PartMaps(published_rule(maps) if published else maps, entry.size, entry.content, entry.id)
+
+    def get_backbone(self) -> Backbone:
+        """The backbone; once it was trained, the trained one."""
+        return self._trained if getattr(self, "_trained", None) is not None else super().get_backbone()
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments; the configuration as plain data."""
+        return super().get_params(deep) | {"config": load_config(self.config).to_dict()}
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _settings(self) -> ScopsConfig:
+        config = load_config(self.config)
+        return config if self.steps is None else replace(config, steps=self.steps)
+
+    def _train(
+        self,
+        features: FeatureSet,
+        records: Sequence[ImageRecord] | None,
+        foreground: Foreground | None,
+        folder: str | os.PathLike[str] | None,
+        progress: ProgressMaker | None,
+    ) -> None:
+        config, device = self._settings(), resolve_device(self.device)
+        layers = features.key.get("backbone", {}).get("channels")
+        scaling = non_negative_scaling(channel_statistics(features), layers)
+        start = find_start(
+            features, scaling, self.num_parts, method=config.start, seed=self.seed, foreground=foreground
+        )
+        background = foreground is not None
+        head = AtrousHead(features.num_channels, self.num_parts + background, config.rates, self.seed)
+        head.standardize(start.mean, start.scale)
+        if start.weight is not None and start.bias is not None:
+            head.start_from(start.weight, start.bias)
+        encoder = self._encoder(config, device) if records is not None else None
+        segmenter = Segmenter(head, encoder, config.train_encoder)
+        objective = Objective(segmenter, start.basis, config, background=background, seed=self.seed)
+        trainer = Trainer(
+            objective,
+            self._data(features, scaling, records, encoder, foreground),
+            config,
+            seed=self.seed,
+            device=device,
+            folder=Path(folder) if folder is not None else None,
+            made_with={"features": features.key, "num_parts": self.num_parts, "background": background},
+            workers=self.workers,
+            progress=progress,
+        )
+        trainer.run()
+        self.head_, self.basis_ = head.cpu().eval(), objective.basis.detach().cpu()
+        self.has_background_, self.history_ = background, trainer.history
+        if segmenter.train_encoder and encoder is not None:
+            self._trained = encoder.requires_grad_(False)
+            self._trained.weights_hash = hash_weights(encoder.model)
+
+    def _encoder(self, config: ScopsConfig, device: torch.device) -> Backbone:
+        backbone = super().get_backbone()
+        if config.train_encoder:
+            backbone = trainable_encoder(backbone, config.output_stride)
+        return backbone.to(device)
+
+    def _data(
+        self, features: FeatureSet, scaling: Any, records: Any, encoder: Backbone | None, foreground: Any
+    ) -> TrainingData:
+        if encoder is None:
+            return TrainingData(features, scaling, foreground=foreground)
+        teacher = super().get_backbone()
+        sizes = [resized_size(r.height, r.width, self.image_size) for r in records]
+        # a canvas that both strides divide: the teacher's, as a dilated network's stride divides its own
+        canvas = teacher.padded_size(max(h for h, _ in sizes), max(w for _, w in sizes))
+        return TrainingData(
+            features,
+            scaling,
+            records=records,
+            canvas=canvas,
+            stride=teacher.stride,
+            image_size=self.image_size,
+            output_stride=encoder.stride,
+            foreground=foreground,
+        )
+
+    def _probabilities(self, features: Tensor) -> Tensor:
+        """(B, K', h, w) of features (B, C, h, w) of any dtype."""
+        with torch.inference_mode():
+            return self.head_(features.float()).softmax(dim=1)
+
+    def _finish(self, features: FeatureSet) -> None:
+        self.num_parts_, self.num_channels_ = self.num_parts, features.num_channels
+        self._order_canonically(features)
+
+    # -- the base's contract ----------------------------------------------------------------------------------------
+
+    def _fit_features(self, features: FeatureSet) -> None:
+        self._train(features, None, None, None, None)
+
+    def _part_scores(self, rows: Tensor) -> Tensor:
+        """Scores of rows seen alone, without their neighbours."""
+        found = self._probabilities(rows[:, :, None, None])[:, int(self.has_background_) :, 0, 0]
+        return found / found.sum(dim=1, keepdim=True)
+
+    def _order_canonically(self, features: FeatureSet) -> None:
+        counts = np.zeros(self.num_parts_, dtype=np.int64)
+        for maps in self.iter_maps(features):
+            labels = maps.maps[1:].argmax(axis=0)
+            inside = maps.maps[1:].max(axis=0) > maps.maps[0]
+            counts += np.bincount(labels[inside], minlength=self.num_parts_)
+        basis = self.basis_.tolist()
+        order = sorted(range(self.num_parts_), key=lambda k: (-int(counts[k]), basis[k]))
+        self.areas_ = torch.from_numpy(counts / max(1, counts.sum()))
+        self.reorder(order)
+
+    def _state(self) -> dict[str, Tensor]:
+        state = {f"head.{k}": v for k, v in self.head_.state_dict().items()}
+        return state | {"basis": self.basis_, "background": torch.tensor(self.has_background_)}
+
+    def _set_state(self, state: dict[str, Tensor]) -> None:
+        config = self._settings()
+        self.basis_, self.has_background_ = state["basis"], bool(state["background"])
+        head = {k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")}
+        num_maps, channels = head["branches.0.weight"].shape[:2]
+        self.head_ = AtrousHead(channels, num_maps, config.rates).eval()
+        self.head_.load_state_dict(head)
+        if config.output_stride and isinstance(self.backbone, Backbone):
+            self.backbone = dilated(self.backbone, config.output_stride)
+
+    def _reorder(self, order: Tensor) -> None:
+        self.basis_ = self.basis_[order]
+        if self.has_background_:
+            order = torch.cat([order.new_zeros(1), order + 1])
+        self.head_.reorder(order)
+
+    def _basis(self) -> Tensor:
+        return self.basis_
+
+
+def published_rule(maps: np.ndarray) -> np.ndarray:
+    """The paper's rule for masks: each part over its maximum in the image, against a background of 0.1.
+
+    Args:
+        maps: (K + 1, h, w) probabilities, the background first.
+
+    Returns:
+        (K + 1, h, w) float32 whose argmax is the mask.
+
+    >>> published_rule(np.array([[[0.9, 0.98]], [[0.1, 0.005]]])).argmax(axis=0).tolist()
+    [[1, 0]]
+    """
+    parts = maps[1:]
+    highest = parts.max(axis=(1, 2), keepdims=True)
+    scaled = np.divide(parts, highest, out=np.zeros_like(parts), where=highest > 0)
+    background = np.full_like(parts[:1], PUBLISHED_BACKGROUND)
+    return np.concatenate([background, scaled]).astype(np.float32)

@@ -1,0 +1,201 @@
+"""The training loop: steps, log, checkpoints; a run that was killed goes on as if it had not been.
+
+No random state is carried from step to step: which images a step sees, and how they are warped, follow from the seed
+and the step. What a checkpoint holds is therefore weights, their average, the optimiser's state and the step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from partdisc.discovery.scops.batches import Batch, Stream, TrainingData
+from partdisc.discovery.scops.checkpoints import Checkpoint, read_latest, write_checkpoint
+from partdisc.discovery.scops.config import ScopsConfig
+from partdisc.discovery.scops.objective import Objective
+from partdisc.discovery.scops.optimization import (
+    MovingAverage,
+    make_optimizer,
+    optimizer_tensors,
+    rate_factor,
+    restore_optimizer,
+    set_rates,
+)
+from partdisc.discovery.scops.processes import Processes
+from partdisc.discovery.scops.watch import CollapseWatch, check_finite
+from partdisc.errors import ConfigError
+from partdisc.progress import Progress
+from partdisc.store import files
+
+STAGE = "scops"
+ProgressMaker = Callable[[str, int], Progress]
+
+
+class Trainer:
+    """Minimises an objective.
+
+    Args:
+        objective: what is trained, in place.
+        data: what it is trained on.
+        config: settings.
+        seed: of the order of images.
+        device: where to train.
+        folder: of the checkpoints; None keeps none.
+        made_with: what else identifies the run, for checkpoints.
+        workers: processes that decode images ahead.
+        progress: makes the progress of a stage with so many items.
+
+    Attributes:
+        history: a line for every `log_every` steps: step, loss, its terms, areas, norm of the gradient.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        data: TrainingData,
+        config: ScopsConfig,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        folder: Path | None = None,
+        made_with: dict[str, Any] | None = None,
+        workers: int = 0,
+        progress: ProgressMaker | None = None,
+    ) -> None:
+        self.device = torch.device(device)
+        if config.precision == "float16" and self.device.type != "cuda":
+            raise ConfigError(
+                f"Expected a CUDA device for precision float16, but got {device}. Use bfloat16 or float32."
+            )
+        self.objective, self.data, self.config = objective.to(self.device), data, config
+        self.processes = Processes.join(self.device)
+        self.parts = self.processes.world * config.accumulate
+        self.stream = Stream(len(data), config.batch_size * self.parts, seed)
+        self.folder, self.workers, self.progress = folder, workers, progress or _silent
+        self.made_with = files.to_json(
+            {"config": config.to_dict(), "seed": seed, "world": self.processes.world, **(made_with or {})}
+        )
+        self.optimizer = make_optimizer(objective, config)
+        self.average = MovingAverage(objective, config.ema)
+        self.scaler = torch.amp.GradScaler(enabled=config.precision == "float16")
+        self.watch = CollapseWatch()
+        self.history: list[dict[str, Any]] = []
+        self.step = 0
+
+    def run(self) -> Objective:
+        """Train to the last step, from the newest checkpoint on if there is one.
+
+        Returns:
+            The objective with averaged weights.
+
+        Raises:
+            DataError: if a loss becomes NaN, or parts collapse.
+            ArtifactError: if a checkpoint cannot be written, or was made with other settings.
+        """
+        self._resume()
+        model = self.processes.wrap(self.objective, unused=self.objective.segmenter.train_encoder)
+        batches = self.data.iterate(self._planned(), self.stream, self.workers)
+        with self.progress(STAGE, self.config.steps) as bar:
+            bar.unit = "steps"
+            bar.skip(self.step)
+            while self.step < self.config.steps:
+                values, areas, norm = self._train_step(model, batches)
+                self.step += 1
+                last = self.step == self.config.steps
+                if last or self.step % self.config.log_every == 0:
+                    self._report(bar, values, areas, norm)
+                if last or self.step % self.config.checkpoint_every == 0:
+                    self._save()
+        self.average.copy_to(self.objective)
+        return self.objective
+
+    def _planned(self) -> list[range]:
+        rank, world = self.processes.rank, self.processes.world
+        return [
+            self.stream.positions(step, part * world + rank, self.parts)
+            for step in range(self.step, self.config.steps)
+            for part in range(self.config.accumulate)
+        ]
+
+    def _train_step(
+        self, model: nn.Module, batches: Iterator[Batch]
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """One optimiser step; returns its losses, the areas of parts and the norm of the gradient, on the device."""
+        set_rates(self.optimizer, rate_factor(self.step, self.config))
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for part in range(self.config.accumulate):
+            with self._sync(model, part == self.config.accumulate - 1):
+                with self._autocast():
+                    total, terms = model(next(batches).to(self.device))
+                self.scaler.scale(total / self.config.accumulate).backward()
+            for name, value in {"loss": total, **terms}.items():
+                share = value.detach() / self.config.accumulate
+                sums[name] = sums[name] + share if name in sums else share
+        self.scaler.unscale_(self.optimizer)
+        limit = self.config.clip or float("inf")
+        norm = nn.utils.clip_grad_norm_(self.objective.parameters(), limit)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.objective.project()
+        self.average.update(self.objective, self.step)
+        return sums, sums.pop("areas"), norm
+
+    def _autocast(self) -> contextlib.AbstractContextManager:
+        if self.config.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=getattr(torch, self.config.precision))
+
+    def _sync(self, model: nn.Module, last: bool) -> contextlib.AbstractContextManager:
+        """Gradients are averaged over processes in the last pass of a step only."""
+        if last or not isinstance(model, nn.parallel.DistributedDataParallel):
+            return contextlib.nullcontext()
+        return model.no_sync()
+
+    def _report(self, bar: Progress, values: dict[str, Tensor], areas: Tensor, norm: Tensor) -> None:
+        """Log the step, and stop where training has gone wrong."""
+        merged = self.processes.mean(torch.cat([torch.stack(list(values.values())), areas])).tolist()
+        line = dict(zip(values, merged, strict=False))
+        shares = merged[len(values) :]
+        self.history.append({"step": self.step, **line, "gradient": float(norm), "areas": shares})
+        if self.processes.rank == 0:
+            bar.advance(self.step - bar.done, **line, smallest=min(shares), largest=max(shares))
+        check_finite(self.step, line)
+        if self.config.stop_on_collapse:
+            self.watch.check(self.step, shares)
+
+    def _save(self) -> None:
+        if self.folder is not None and self.processes.rank == 0:
+            check_finite(self.step, {"the weights": float(self.objective.basis.sum())})
+            tensors = {f"weights.{k}": v for k, v in self.objective.state_dict().items()}
+            tensors |= {f"average.{k}": v for k, v in self.average.values.items()}
+            tensors |= {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
+            state = {"scaler": self.scaler.state_dict(), "history": self.history, "areas": self.watch.recent}
+            write_checkpoint(self.folder, Checkpoint(self.step, tensors, self.made_with, state))
+        self.processes.wait()
+
+    def _resume(self) -> None:
+        found = read_latest(self.folder, self.made_with) if self.folder is not None else None
+        if found is None:
+            return
+        self.objective.load_state_dict(_below("weights.", found.tensors))
+        average = _below("average.", found.tensors)
+        self.average.values = {name: average[name].to(self.device) for name in self.average.values}
+        restore_optimizer(self.optimizer, _below("optimizer.", found.tensors))
+        if found.state["scaler"]:
+            self.scaler.load_state_dict(found.state["scaler"])
+        self.watch = CollapseWatch(found.state["areas"])
+        self.history, self.step = found.state["history"], found.step
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _silent(stage: str, total: int) -> Progress:
+    return Progress(stage, total, verbosity=0)
