@@ -109,9 +109,9 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resume_command() -> str:
-    line = [sys.argv[0], *sys.argv[1:]]
-    if sys.argv[0].endswith(".py"):
-        line = ["python", *line]
-    return shlex.join(
-        [word for word in line if word != "--overwrite"] + ([] if "--resume" in line else ["--resume"])
-    )
+    program, words = Path(sys.argv[0]), sys.argv[1:]
+    start = ["python", "-m", "partdisc"] if program.name == "__main__.py" else [str(program)]
+    if program.suffix == ".py" and program.name != "__main__.py":
+        start = ["python", *start]
+    words = [word for word in words if word not in ("--overwrite", "--resume")]
+    return shlex.join([*start, *words, "--resume"])

@@ -54,6 +54,7 @@ class PartDiscoverer(ABC):
 
     Attributes:
         num_parts_: K as learnt.
+        num_channels_: C of the features it was learnt from.
         areas_: (K,) share of all grid cells that each part takes in the images it was learnt from.
     """
 
@@ -138,6 +139,7 @@ class PartDiscoverer(ABC):
             )
         self._fit_features(features)
         self.num_parts_ = self.num_parts
+        self.num_channels_ = features.num_channels
         self._order_canonically(features)
         return self
 
@@ -148,6 +150,10 @@ class PartDiscoverer(ABC):
     def iter_maps(self, features: FeatureSet, indices: Iterable[int] | None = None) -> Iterator[PartMaps]:
         """Part maps one by one, of all images or those at `indices`, in constant memory."""
         self._check_fitted()
+        if features.num_channels != self.num_channels_:
+            raise DataError(
+                f"Expected features of {self.num_channels_} channels, as in fit, but got {features.num_channels}."
+            )
         for index in range(len(features)) if indices is None else indices:
             entry = features.entries[index]
             scores = self._part_scores(features[index].flatten(0, 1)).unflatten(0, entry.grid)
@@ -188,9 +194,8 @@ class PartDiscoverer(ABC):
         if backbone.weights not in FETCHABLE:
             params["weights"] = "random"
             tensors |= {f"backbone.{k}": v for k, v in backbone.model.state_dict().items()}
-        write_model(
-            folder, {"method": self.method, "params": params, "backbone": backbone.describe()}, tensors
-        )
+        config = {"method": self.method, "params": params, "num_channels": self.num_channels_}
+        write_model(folder, {**config, "backbone": backbone.describe()}, tensors)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments, as scikit-learn names it."""

@@ -93,7 +93,7 @@ class DeepFeatureFactorization(PartDiscoverer):
         )
         nmf.fit(source)
         H = torch.as_tensor(nmf.components_).float().cpu()
-        self.components_ = H / H.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        self.components_ = (H / H.norm(dim=1, keepdim=True).clamp(min=1e-12)).contiguous()
         self.loss_history_ = [float(loss) for loss in nmf.loss_history_]
         self.relative_error_ = float(nmf.relative_error_)
 

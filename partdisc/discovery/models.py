@@ -45,14 +45,24 @@ def load_discoverer(folder: str | os.PathLike[str]) -> PartDiscoverer:
     try:
         discoverer = METHODS[config["method"]](**config["params"])
         discoverer.backbone = _load_backbone(config, tensors, os.fspath(folder))
-        discoverer._set_state(
-            {k.removeprefix("method."): v for k, v in tensors.items() if k.startswith("method.")}
-        )
-        discoverer.areas_ = tensors["areas"]
+        _take_over(discoverer, config, tensors)
     except (KeyError, TypeError) as error:
         raise ArtifactError(f"The model in {os.fspath(folder)} is damaged: {error!r}.") from error
-    discoverer.num_parts_ = discoverer.num_parts
     return discoverer
+
+
+def save_and_reload(discoverer: PartDiscoverer, folder: str | os.PathLike[str]) -> None:
+    """Save a model and take over what was written: a run that is resumed then goes on with the very same bytes."""
+    discoverer.save(folder)
+    _take_over(discoverer, *read_model(folder))
+
+
+def _take_over(discoverer: PartDiscoverer, config: dict[str, Any], tensors: dict[str, Any]) -> None:
+    state = {k.removeprefix("method."): v for k, v in tensors.items() if k.startswith("method.")}
+    discoverer._set_state(state)
+    discoverer.areas_ = tensors["areas"]
+    discoverer.num_channels_ = config["num_channels"]
+    discoverer.num_parts_ = config["params"]["num_parts"]
 
 
 def _load_backbone(config: dict[str, Any], tensors: dict[str, Any], folder: str) -> Backbone:

@@ -5,6 +5,7 @@ Every stage leaves whole files and is skipped when they are there, so a run goes
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from partdisc.data import ImageList, list_images
 from partdisc.discovery.base import PartDiscoverer, resolve_device
 from partdisc.discovery.figures import write_figures
 from partdisc.discovery.labelling import write_parts
-from partdisc.discovery.models import create_discoverer, load_discoverer
+from partdisc.discovery.models import create_discoverer, load_discoverer, save_and_reload
 from partdisc.discovery.numbering import number_like
 from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute
 from partdisc.errors import ConfigError, DataError
@@ -66,6 +67,8 @@ def discover(
     runtime = Runtime(device, workers, storage, verbosity)
     chosen.check()
     runtime.check()
+    if isinstance(images, (str, os.PathLike)) and Path(out).resolve().is_relative_to(Path(images).resolve()):
+        raise ConfigError(f"Expected --out outside of the images' folder {images}, but got {out}.")
     root = prepare_folder(out, resume=resume, overwrite=overwrite)
     with locked(root):
         if overwrite:
@@ -95,8 +98,6 @@ class _Pipeline:
         discoverer = self._start()  # checks method, model, backbone and device before images are looked at
         images = list_images(source, limit=settings.limit, workers=self.runtime.num_workers)
         self._check_images(images)
-        if self.root.resolve().is_relative_to(images.root.resolve()):
-            raise ConfigError(f"Expected --out outside of the images' folder {images.root}, but got {self.root}.")
         skipped = [{"id": s.id, "reason": s.reason} for s in images.skipped]
         self.writer.update(
             images_root=str(images.root.absolute()),
@@ -115,7 +116,7 @@ class _Pipeline:
             discoverer = load_discoverer(model)
         else:
             self._learn(discoverer, features)
-            discoverer.save(model)
+            save_and_reload(discoverer, model)
         masks = write_parts(
             self.root, discoverer, features, images, maps=settings.maps, progress=self._progress
         )

@@ -100,12 +100,16 @@ def features_key(images: ImageList, backbone: Backbone, *, image_size: int, dtyp
 
 
 def fits_in_memory(num_bytes: int) -> bool:
-    """Whether that many bytes are at most a quarter of the memory that is free now."""
+    """Whether that many bytes are at most a quarter of the memory that is available now."""
+    return num_bytes <= MEMORY_SHARE * _available_memory()
+
+
+def _available_memory() -> int:
     try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):  # not every platform tells
-        free = 8 * 2**30
-    return num_bytes <= MEMORY_SHARE * free
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return 8 * 2**30  # other systems do not tell without a package of their own
 
 
 def extract_features(

@@ -1,0 +1,153 @@
+"""The contract of discovery methods as a test class: a method's own test class inherits it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from partdisc.discovery import PartDiscoverer, load_discoverer
+from partdisc.errors import ArtifactError, ConfigError, DataError, NotFittedError
+from partdisc.features import create_backbone
+from tests.discovery.conftest import paint_images
+
+
+class DiscovererContract:
+    """Subclasses set `cls`."""
+
+    cls: type[PartDiscoverer]
+
+    @pytest.fixture
+    def make(self, tiny_backbone):
+        def create(num_parts=3, **options):
+            return self.cls(
+                num_parts, **{"backbone": tiny_backbone, "image_size": 64, "device": "cpu", **options}
+            )
+
+        return create
+
+    @pytest.fixture
+    def fitted(self, make):
+        return make().fit(paint_images())
+
+    def test_the_constructor_only_stores_its_arguments(self, make):
+        method = make(num_parts=5, seed=7)
+        assert method.get_params()["num_parts"] == 5
+        assert method.get_params()["seed"] == 7
+        assert not [name for name in vars(method) if name.endswith("_")]
+        assert "num_parts=5" in repr(method)
+
+    def test_fit_returns_self_and_predict_gives_maps_in_the_order_of_the_images(self, make):
+        method, images = make(), paint_images()
+        assert method.fit(images) is method
+        maps = method.predict(images)
+        assert [m.size for m in maps] == [image.shape[:2] for image in images]
+        assert [m.image_id for m in maps] == [f"image_{i:05d}" for i in range(len(images))]
+        for m in maps:
+            assert m.num_parts == 3
+            assert (m.maps[0] == 0).all()  # no foreground stage: no background
+            np.testing.assert_allclose(m.maps.sum(0), 1, atol=1e-5)
+            assert m.maps.min() >= 0
+
+    def test_obvious_parts_are_found(self, fitted):
+        """Red, green and blue areas become three parts; pure interiors are one label each, the same everywhere."""
+        seen = set()
+        for image, maps in zip(paint_images(), fitted.predict(paint_images()), strict=True):
+            labels = maps.to_labels()
+            for color in range(3):
+                where = image[..., color] > 150
+                inside = np.array([np.roll(where, s, a) for s in (-5, 5) for a in (0, 1)]).all(0) & where
+                inside[:6] = inside[-6:] = inside[:, :6] = inside[:, -6:] = False
+                values, counts = np.unique(labels[inside], return_counts=True)
+                if counts.sum() > 20:
+                    assert counts.max() / counts.sum() > 0.9
+                    seen.add((color, int(values[counts.argmax()])))
+        assert len(seen) == len({part for _, part in seen}) == 3, seen
+
+    def test_the_same_seed_gives_the_same_bytes(self, make):
+        images = paint_images()
+        first, second = (make(seed=1).fit(images) for _ in range(2))
+        for name, tensor in first._state().items():
+            assert torch.equal(tensor, second._state()[name]), name
+
+    def test_parts_come_largest_first(self, fitted):
+        assert (fitted.areas_.diff() <= 0).all()
+        assert float(fitted.areas_.sum()) == pytest.approx(1)
+
+    def test_a_saved_model_predicts_the_same(self, fitted, tmp_path, monkeypatch, tiny_backbone):
+        monkeypatch.setattr("partdisc.discovery.models.create_backbone", lambda *a, **k: tiny_backbone)
+        fitted.save(tmp_path / "model")
+        again = load_discoverer(tmp_path / "model")
+        assert type(again) is self.cls
+        for a, b in zip(fitted.predict(paint_images()), again.predict(paint_images()), strict=True):
+            np.testing.assert_allclose(a.maps, b.maps, atol=1e-5)
+        for name, tensor in fitted._state().items():
+            assert torch.equal(tensor, again._state()[name]), name
+
+    def test_weights_that_nobody_can_fetch_travel_with_the_model(self, tmp_path):
+        images = paint_images(3)
+        backbone = create_backbone("resnet18", layers="layer1", weights="random", seed=9)
+        method = self.cls(2, backbone=backbone, image_size=64, device="cpu").fit(images)
+        method.save(tmp_path)
+        again = load_discoverer(tmp_path)
+        assert again.get_backbone().weights_hash == backbone.weights_hash
+        np.testing.assert_allclose(method.predict(images)[0].maps, again.predict(images)[0].maps, atol=1e-5)
+
+    def test_a_model_of_other_weights_is_refused(self, tmp_path, monkeypatch):
+        method = self.cls(2, layers="stride16", image_size=64, device="cpu").fit(paint_images(3))
+        method.save(tmp_path)
+        monkeypatch.setattr("partdisc.features.registry.hash_weights", lambda model: "other")
+        with pytest.raises(ArtifactError, match="weights found here are other"):
+            load_discoverer(tmp_path)
+
+    def test_features_can_be_brought(self, make):
+        rng = np.random.default_rng(0)
+        arrays = [rng.random((5, 4, 6), dtype=np.float32), rng.random((3, 7, 6), dtype=np.float32)]
+        before = [a.copy() for a in arrays]
+        method = make(num_parts=2).fit_features(arrays)
+        tensors = method.predict_features([torch.from_numpy(a) for a in arrays])
+        assert [m.maps.shape for m in tensors] == [(3, 5, 4), (3, 3, 7)]
+        for a, b in zip(arrays, before, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_one_part_one_image_and_one_cell_work(self, make):
+        assert make(num_parts=1).fit(paint_images(1)).predict(paint_images(1))[0].to_labels().max() == 1
+        single = [np.random.default_rng(0).random((1, 1, 4), dtype=np.float32)]
+        assert make(num_parts=1).fit_features(single).predict_features(single)[0].maps.shape == (2, 1, 1)
+
+    def test_equal_images_give_no_nan(self, make):
+        method = make(num_parts=2).fit([np.full((32, 32, 3), 128, np.uint8)] * 2)
+        assert np.isfinite(method.predict([np.full((32, 32, 3), 128, np.uint8)])[0].maps).all()
+
+    def test_use_before_fit_is_told(self, make, tmp_path):
+        for call in (lambda m: m.predict(paint_images(1)), lambda m: m.save(tmp_path)):
+            with pytest.raises(NotFittedError, match="not fitted yet. Call fit"):
+                call(make())
+
+    @pytest.mark.parametrize("num_parts", [0, -1, 255, 2.5, "four"])
+    def test_an_unusable_number_of_parts_is_told(self, make, num_parts):
+        with pytest.raises(ConfigError, match=r"within 1\.\.254"):
+            make(num_parts=num_parts).fit(paint_images(1))
+
+    def test_more_parts_than_cells_are_refused(self, make):
+        with pytest.raises(DataError, match="at least 9 grid cells"):
+            make(num_parts=9).fit_features([np.ones((2, 4, 3), np.float32)])
+
+    def test_features_of_another_backbone_are_refused(self, make):
+        method = make(num_parts=2).fit_features(
+            [np.random.default_rng(0).random((4, 4, 6), dtype=np.float32)]
+        )
+        with pytest.raises(DataError, match="of 6 channels"):
+            method.predict_features([np.ones((4, 4, 5), np.float32)])
+
+    def test_parts_can_be_renumbered(self, fitted):
+        before = fitted.predict(paint_images(1))[0].maps
+        fitted.reorder([2, 0, 1])
+        after = fitted.predict(paint_images(1))[0].maps
+        np.testing.assert_allclose(after[1:], before[1:][[2, 0, 1]], atol=1e-5)
+        with pytest.raises(ConfigError, match="permutation"):
+            fitted.reorder([0, 0, 1])
+
+    def test_an_unknown_device_is_told(self, make):
+        with pytest.raises(ConfigError, match="device"):
+            make(device="tpu9").fit(paint_images(1))
