@@ -24,6 +24,7 @@ COMMANDS = {
     "name": "name discovered parts",
     "dataset": "describe, validate or convert an annotated set",
     "evaluate": "score part masks against an annotation",
+    "render": "draw figures and an HTML report of a run",
     "make-synthetic": "draw a synthetic, exactly annotated set in PartImageNet's layout",
 }
 

@@ -8,8 +8,6 @@ vision. Every colour has a lightness L* of 30 to 92 and a chroma above 25, so no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from partdisc.errors import ConfigError
 from partdisc.parts import MAX_PARTS
 from partdisc.store.masks import Color
@@ -98,27 +96,3 @@ def part_palette(num_parts: int) -> list[Color]:
     if not 1 <= num_parts <= MAX_PARTS:
         raise ConfigError(f"Expected a number of parts within 1..{MAX_PARTS}, but got {num_parts}.")
     return [BACKGROUND_COLOR, *(PART_COLORS[i % len(PART_COLORS)] for i in range(num_parts))]
-
-
-def matched_palette(targets: Sequence[int], num_annotated: int) -> list[Color]:
-    """Colours of discovered labels after matching: a matched part takes the colour of its annotated part.
-
-    A discovered part without a partner gets a colour that no annotated part has, one matched to the background the
-    background's.
-
-    Args:
-        targets: for each discovered label 0..K the annotated label, or -1 for none.
-        num_annotated: how many parts are annotated.
-
-    >>> matched_palette([0, 2, -1], 2)[1] == part_palette(2)[2]
-    True
-    """
-    unmatched = sum(target < 0 for target in targets[1:])
-    palette = part_palette(min(max(num_annotated + unmatched, 1), MAX_PARTS))
-    colors, spare = [palette[0]], num_annotated
-    for label, target in enumerate(targets[1:], start=1):
-        if target < 0:
-            spare += 1
-        place = target if target >= 0 else spare
-        colors.append(palette[place] if place < len(palette) else palette[label])
-    return colors

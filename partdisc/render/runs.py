@@ -16,7 +16,8 @@ from partdisc.errors import ArtifactError, DataError
 from partdisc.store.masks import MaskEntry, MaskSet, read_masks
 from partdisc.store.matching import read_matching
 
-ID_COLUMNS = ("id", "image", "image_id", "file_name")
+ID_COLUMNS = ("image", "id")
+NO_SCORES = (*ID_COLUMNS, "annotated image", "category", "unit", "pixels")
 # path and wanted (H, W), or None for the image's own size -> uint8 (H, W, 3) as displayed
 ReadImage = Callable[..., np.ndarray]
 
@@ -31,10 +32,11 @@ class RunView:
         masks: its part masks.
         about: run.json, or {}.
         metrics: evaluation/metrics.json, or {}.
-        targets: for each discovered label 0..K the annotated label it was matched to, -1 for none; None without
-            one matching for all images.
+        targets: group of images ("all", or a category) -> for each discovered label 0..K the annotated label it was
+            matched to, -1 for none.
         annotated_names: names of the annotated parts 1..P, if there was an evaluation.
         per_image: image id -> its scores.
+        categories: image id -> its category, if there was an evaluation by category.
     """
 
     name: str
@@ -42,17 +44,18 @@ class RunView:
     masks: MaskSet
     about: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
-    targets: tuple[int, ...] | None = None
+    targets: dict[str, tuple[int, ...]] = field(default_factory=dict)
     annotated_names: tuple[str, ...] = ()
     per_image: dict[str, dict[str, float]] = field(default_factory=dict)
+    categories: dict[str, str] = field(default_factory=dict)
 
     @property
     def part_ious(self) -> list[float | None]:
         """IoU of the annotated part each discovered part 1..K is matched to; None where there is none."""
-        if self.targets is None:
+        if "all" not in self.targets:
             return [None] * self.masks.num_parts
         scores = {part.get("id"): part.get("iou") for part in self.metrics.get("per_part", [])}
-        return [scores.get(target) if target > 0 else None for target in self.targets[1:]]
+        return [scores.get(target) if target > 0 else None for target in self.targets["all"][1:]]
 
 
 def open_run(folder: str | os.PathLike[str], name: str | None = None) -> RunView:
@@ -64,7 +67,8 @@ def open_run(folder: str | os.PathLike[str], name: str | None = None) -> RunView
     folder = Path(folder)
     masks = read_masks(folder)
     metrics = _read_optional(folder / "evaluation" / "metrics.json")
-    targets, names = _one_matching(folder / "evaluation" / "matching.json", masks.num_parts)
+    targets, names = _matchings(folder / "evaluation" / "matching.json", masks.num_parts)
+    per_image, categories = read_per_image(folder / "evaluation" / "per_image.csv")
     return RunView(
         name or folder.resolve().name,
         folder,
@@ -73,7 +77,8 @@ def open_run(folder: str | os.PathLike[str], name: str | None = None) -> RunView
         metrics,
         targets,
         names,
-        read_per_image(folder / "evaluation" / "per_image.csv"),
+        per_image,
+        categories,
     )
 
 
@@ -90,19 +95,19 @@ def _read_optional(path: Path) -> dict[str, Any]:
     return data
 
 
-def _one_matching(path: Path, num_parts: int) -> tuple[tuple[int, ...] | None, tuple[str, ...]]:
-    """The matching that holds for all images, None where categories have their own; and the annotated names."""
+def _matchings(path: Path, num_parts: int) -> tuple[dict[str, tuple[int, ...]], tuple[str, ...]]:
+    """The matching of each group of images, and the names of the annotated parts."""
     if not path.exists():
-        return None, ()
+        return {}, ()
     record = read_matching(path)
-    group = record.groups.get("all")
-    if group is None or len(group.targets) != num_parts + 1:
-        return None, record.annotated_names
-    return group.targets, record.annotated_names
+    fitting = {name: g.targets for name, g in record.groups.items() if len(g.targets) == num_parts + 1}
+    return fitting, record.annotated_names
 
 
-def read_per_image(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
-    """The numbers of a CSV with one line for each image, by image id; {} if there is no such file.
+def read_per_image(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """The scores of a CSV with one line for each image, and the images' categories; both empty without the file.
 
     Raises:
         ArtifactError: if no column names the image.
@@ -111,25 +116,26 @@ def read_per_image(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
         with open(path, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
-        return {}
+        return {}, {}
     if not rows:
-        return {}
+        return {}, {}
     key = next((column for column in ID_COLUMNS if column in rows[0]), None)
     if key is None:
         raise ArtifactError(
             f"Expected one of the columns {', '.join(ID_COLUMNS)} in {path}, but it has {', '.join(rows[0])}."
         )
-    return {row[key]: _numbers(row, skip=key) for row in rows}
+    scores = {row[key]: _numbers(row) for row in rows}
+    return scores, {row[key]: row["category"] for row in rows if row.get("category")}
 
 
-def _numbers(row: Mapping[str, str | None], skip: str) -> dict[str, float]:
+def _numbers(row: Mapping[str, str | None]) -> dict[str, float]:
     numbers = {}
     for column, text in row.items():
         try:
             number = float(text or "nan")
         except (TypeError, ValueError):
             continue
-        if column != skip and np.isfinite(number):
+        if column not in NO_SCORES and np.isfinite(number):
             numbers[column] = number
     return numbers
 

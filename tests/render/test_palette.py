@@ -8,10 +8,8 @@ import pytest
 
 from partdisc.errors import ConfigError
 from partdisc.render.palette import (
-    BACKGROUND_COLOR,
     IGNORE_COLOR,
     PART_COLORS,
-    matched_palette,
     part_palette,
 )
 
@@ -148,16 +146,6 @@ def test_every_number_of_parts_a_mask_can_hold_has_a_palette():
     for wrong in (0, 255):
         with pytest.raises(ConfigError, match=r"within 1\.\.254"):
             part_palette(wrong)
-
-
-def test_matched_parts_take_the_color_of_their_annotated_part():
-    annotated = part_palette(3)
-    colors = matched_palette([0, 3, -1, -1, 1], 3)
-    assert colors[0] == BACKGROUND_COLOR
-    assert (colors[1], colors[4]) == (annotated[3], annotated[1])
-    unmatched = [colors[2], colors[3]]
-    assert len(set(unmatched) | set(annotated)) == len(annotated) + 2
-    assert matched_palette([0, 0, 1], 1)[1] == BACKGROUND_COLOR
 
 
 def test_table_is_of_plain_8_bit_colors():

@@ -11,10 +11,8 @@ import pytest
 from PIL import Image
 
 from partdisc.errors import ConfigError, DataError
-from partdisc.render.palette import part_palette
 from partdisc.render.report import ReportSource, write_report
 from partdisc.render.report.outlines import part_paths
-from partdisc.render.report.parts import unify_parts
 from partdisc.render.runs import open_run
 
 HOSTILE = "<script>window.hit=1</script> & \"q\" 'a'.png".replace("/", "∕")
@@ -56,7 +54,9 @@ def test_report_holds_every_image_part_and_score(make_run):
     assert [part["name"] for part in data["parts"]] == list(run.annotated_names)
     assert data["scores"]["part_miou"] == [run.per_image[i]["part_miou"] for i in data["ids"]]
     for entry, present in zip(run.masks.entries, data["present"], strict=True):
-        assert {run.targets[label] for label in np.unique(run.masks.labels(entry)) if label} == set(present)
+        assert {run.targets["all"][label] for label in np.unique(run.masks.labels(entry)) if label} == set(
+            present
+        )
     assert len(list(page.parent.rglob("thumbs/*/*.jpg"))) == 6
     text = page.read_text(encoding="utf-8")
     for expected in (
@@ -129,23 +129,6 @@ def rasterize(path, shape):
     canvas = np.zeros(shape, np.uint8)
     cv2.fillPoly(canvas, rings, 1)
     return int(canvas.sum())
-
-
-def test_parts_that_mean_the_same_share_key_and_color(make_run):
-    runs = [open_run(make_run(name)) for name in ("one", "two")]
-    runs[1].targets = (0, 0, -1, 1)
-    shown = unify_parts(runs, runs[0].annotated_names)
-    assert shown.run_keys == ((0, 3, 2, 1), (0, 0, 4, 1))
-    assert [part.name for part in shown.parts] == [*runs[0].annotated_names, "two: part 2"]
-    assert [part.color for part in shown.parts] == part_palette(4)[1:]
-    assert shown.run_palette(1) == [part_palette(4)[k] for k in (0, 0, 4, 1)]
-
-
-def test_without_annotation_parts_are_those_of_the_run(make_run):
-    runs = [open_run(make_run("one", num_parts=2)), open_run(make_run("two", num_parts=3))]
-    shown = unify_parts(runs)
-    assert shown.run_keys == ((0, 1, 2), (0, 1, 2, 3))
-    assert [part.name for part in shown.parts] == ["part 1", "part 2", "part 3"]
 
 
 def test_earlier_report_is_replaced_and_other_files_are_left_alone(make_run, tmp_path):

@@ -20,7 +20,7 @@ def read_image(path, size=None):
 def test_run_gives_masks_scores_and_matching(make_run):
     run = open_run(make_run())
     assert run.name == "run"
-    assert run.targets == (0, 3, 2, 1)
+    assert run.targets == {"all": (0, 3, 2, 1)}
     assert run.part_ious == [0.3, 0.2, 0.1]
     assert run.annotated_names == ("annotated 1", "annotated 2", "annotated 3")
     assert set(run.per_image) == {entry.id for entry in run.masks.entries}
@@ -30,16 +30,18 @@ def test_run_gives_masks_scores_and_matching(make_run):
 
 def test_run_without_evaluation_is_fine(make_run):
     run = open_run(make_run(scores=False), "mine")
-    assert (run.name, run.targets, run.per_image, run.metrics) == ("mine", None, {}, {})
+    assert (run.name, run.targets, run.per_image, run.metrics) == ("mine", {}, {}, {})
     assert run.part_ious == [None] * 3
 
 
-def test_matchings_of_categories_are_no_matching_for_all(make_run):
+def test_categories_keep_their_own_matchings(make_run):
     folder = make_run()
     path = folder / "evaluation" / "matching.json"
     groups = {"bird": GroupMatching((0, 1, 2, 3)), "car": GroupMatching((0, 3, 2, 1))}
     write_matching(path, dataclasses.replace(read_matching(path), groups=groups))
-    assert open_run(folder).targets is None
+    run = open_run(folder)
+    assert run.targets == {"bird": (0, 1, 2, 3), "car": (0, 3, 2, 1)}
+    assert run.part_ious == [None] * 3
 
 
 def test_choice_follows_the_scores():

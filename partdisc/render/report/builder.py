@@ -31,8 +31,8 @@ from partdisc.render.report.gallery import (
     write_call,
 )
 from partdisc.render.report.page import page_context, render_page
-from partdisc.render.report.parts import ShownParts, unify_parts
 from partdisc.render.runs import ReadImage, RunView, image_path, read_entry
+from partdisc.render.shown_parts import RunKeys, ShownParts, unify_parts
 from partdisc.render.survey import REGION, part_frequencies
 from partdisc.store.files import PARTIAL_PREFIX
 from partdisc.store.masks import Color, MaskEntry
@@ -130,7 +130,7 @@ def _fill(source: ReportSource, folder: Path, workers: int, verbosity: int) -> N
     with Progress("report", len(entries), verbosity=verbosity) as progress:
         for entry, item in zip(entries, make_items(entries, make, workers), strict=True):
             shards.add(item.paths)
-            _gather(gathered, entry, item, shown.run_keys[0])
+            _gather(gathered, entry, item, _keys_of(run, shown.runs[0], entry))
             progress.advance()
     shards.flush()
     if len(gathered.problems) == len(entries):
@@ -138,7 +138,7 @@ def _fill(source: ReportSource, folder: Path, workers: int, verbosity: int) -> N
         raise DataError(f"No image can be shown. {first}")
     survey = np.concatenate(gathered.regions) if gathered.regions else np.zeros(0, REGION)
     _write_index(folder, run, shown, layers, gathered, side)
-    patches = _write_patches(source, folder, survey, shown.run_palette(0))
+    patches = _write_patches(source, folder, survey, _palette(shown))
     context = page_context(
         source.runs,
         shown,
@@ -156,13 +156,25 @@ def report_layers(source: ReportSource, shown: ShownParts) -> list[Layer]:
     """The annotation, if there is one, then the runs."""
     layers = [
         Layer(
-            run.name, keys, functools.partial(_labels_by_id, _entries_by_id(run), run), run is source.runs[0]
+            run.name,
+            functools.partial(_keys_of, run, keys),
+            functools.partial(_labels_by_id, _entries_by_id(run), run),
+            run is source.runs[0],
         )
-        for run, keys in zip(source.runs, shown.run_keys, strict=True)
+        for run, keys in zip(source.runs, shown.runs, strict=True)
     ]
     if source.annotation is not None:
-        layers.insert(0, Layer("annotation", shown.annotation_keys, source.annotation))
+        layers.insert(0, Layer("annotation", lambda entry: shown.annotation_keys, source.annotation))
     return layers
+
+
+def _keys_of(run: RunView, keys: RunKeys, entry: MaskEntry) -> Sequence[int]:
+    return keys.of(run.categories.get(entry.id))
+
+
+def _palette(shown: ShownParts) -> list[Color]:
+    """Colours of the first run's labels 0..K."""
+    return [shown.palette[key] for key in shown.runs[0].of()]
 
 
 def _entries_by_id(run: RunView) -> dict[str, MaskEntry]:

@@ -31,13 +31,13 @@ class Layer:
 
     Attributes:
         name: as shown above its pictures.
-        keys: for each label the key of the part it is shown as.
+        keys: image entry -> for each label the key of the part it is shown as.
         labels: image entry -> labels (H, W), or None where this layer does not know the image.
         main: whether this is the run the report is about.
     """
 
     name: str
-    keys: Sequence[int]
+    keys: Callable[[MaskEntry], Sequence[int]]
     labels: Callable[[MaskEntry], np.ndarray | None]
     main: bool = False
 
@@ -81,7 +81,7 @@ def make_item(
             if layer.main and labels is not None:
                 item.regions = part_regions(labels, index)
             small = None if labels is None else resize_labels(labels, (height, width))
-            item.paths.append(None if small is None else part_paths(small, layer.keys))
+            item.paths.append(None if small is None else part_paths(small, layer.keys(entry)))
     except PartdiscError as error:
         item.problem = " ".join(str(error).split())
         item.paths = [None] * len(layers)

@@ -8,9 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from partdisc.render.report.parts import ShownParts
 from partdisc.render.runs import RunView
 from partdisc.render.score_names import SCORE_NAMES, format_score, score_name
+from partdisc.render.shown_parts import ShownParts
 
 
 def render_page(context: Mapping[str, Any]) -> str:
@@ -88,7 +88,7 @@ def part_facts(
     """One entry for each discovered part of the run."""
     facts = []
     for label in range(1, run.masks.num_parts + 1):
-        key = shown.run_keys[0][label]
+        key = shown.runs[0].of()[label]
         matched = shown.parts[key - 1] if 0 < key <= shown.num_annotated else None
         facts.append(
             {
@@ -96,7 +96,7 @@ def part_facts(
                 "key": key,
                 "name": run.masks.names.of(label),
                 "matched": matched.name if matched else "",
-                "color": shown.run_palette(0)[label],
+                "color": shown.palette[key],
                 "share": frequencies[label - 1],
                 "iou": run.part_ious[label - 1],
                 "patches": list(patches[label - 1]),
