@@ -103,6 +103,13 @@ def test_mistakes_are_one_line_and_status_2(argv, words, capsys):
     assert words in stderr
 
 
+def test_a_limit_below_one_is_refused(tmp_path, capsys):
+    root = make_coco(tmp_path / "set")
+    for action in (["describe"], ["validate"], ["convert", "--to", "coco", "--out", tmp_path / "out"]):
+        assert run(*action, root, "--limit", 0, "-q") == 2
+        assert "a limit of at least 1 image, but got 0" in capsys.readouterr().err
+
+
 def test_the_script_is_the_command(tmp_path):
     root = make_coco(tmp_path / "set")
     command = [sys.executable, str(SCRIPT), "validate", str(root), "-q"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from partdisc.data.annotations.places import safe_name
+from partdisc.data.annotations.places import safe_name, usable_size
 from partdisc.data.annotations.quirks import QuirkReport
 from partdisc.data.annotations.segmentation import BrokenEntry, Segmentation, parse_segmentation
 from partdisc.errors import DataError
@@ -130,7 +130,7 @@ def _read_images(items: list[Any], prefix: str, report: QuirkReport) -> Iterator
         shown = str(item.get("file_name"))[:80]
         if name is None:
             report.note("file name outside its folder", entry=entry, detail=repr(shown))
-        elif not all(type(side) is int and 0 < side < 1 << 16 for side in (width, height)):
+        elif not usable_size(width, height):
             report.note("bad size", image=name, entry=entry, detail=f"{width} x {height}")
         elif item["id"] in ids:
             report.note("duplicate image id", image=name, entry=entry)

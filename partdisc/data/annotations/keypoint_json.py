@@ -21,7 +21,7 @@ import numpy as np
 
 from partdisc.data.annotations.base import AnnotatedImage, AnnotationSet, Keypoints
 from partdisc.data.annotations.painting import PartInstance
-from partdisc.data.annotations.places import existing_folder, first_folder_with, safe_name
+from partdisc.data.annotations.places import existing_folder, safe_name, usable_size
 from partdisc.data.annotations.quirks import QuirkReport
 from partdisc.data.annotations.segmentation import finite_numbers
 from partdisc.data.annotations.splits import Split
@@ -122,8 +122,7 @@ def read_keypoint_json(
     for position, record in enumerate(data["images"]):
         reader.add(record, f"record {position}")
     split.note_missing(report)
-    named = [image.file_name for image in reader.images]
-    root = first_folder_with([file.parent], named) or file.parent
+    root = file.parent
     if images is not None:
         root = existing_folder(images, what="a folder of images")
     return KeypointSet(
@@ -166,7 +165,7 @@ class _Records:
             )
         elif name in self.points:
             self.report.note("duplicate file name", image=name, entry=entry)
-        elif not all(type(side) is int and 0 < side < 1 << 16 for side in (width, height)):
+        elif not usable_size(width, height):
             self.report.note("bad size", image=name, entry=entry, detail=f"{width} x {height}")
         elif self.split.wants(name):
             self._keep(record, name)

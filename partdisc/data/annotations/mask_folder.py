@@ -180,9 +180,9 @@ def _pair(
     for stem in sorted(pictures.keys() | mask_files.keys()):
         own = _own_split(stem)
         file, picture = mask_files.get(stem), pictures.get(stem)
-        if not split.wants(stem + ".png", own):
-            continue
         name = picture.relative_to(images_root or "").as_posix() if picture else stem + ".png"
+        if not (split.wants(name, own) or split.wants(stem + ".png", own)):  # listed by image or by mask
+            continue
         if file is None:
             report.note("missing mask", image=name)
             continue

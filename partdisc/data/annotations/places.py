@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from partdisc.data.decoding import explain, quiet, read_size
+from partdisc.data.decoding import MAX_PIXELS, explain, quiet, read_size
 from partdisc.errors import ConfigError, DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -25,6 +25,17 @@ def safe_name(name: object) -> str | None:
     if path.is_absolute() or drive or ".." in path.parts or not path.parts:
         return None
     return str(path)
+
+
+def usable_size(width: object, height: object) -> bool:
+    """Whether two values from a file are a size in pixels that an image can have.
+
+    >>> usable_size(640, 480), usable_size(0, 480), usable_size("640", 480), usable_size(10**6, 10**6)
+    (True, False, False, False)
+    """
+    if type(width) is not int or type(height) is not int:
+        return False
+    return width > 0 and height > 0 and width * height <= MAX_PIXELS
 
 
 def existing_folder(path: str | os.PathLike[str], *, what: str) -> Path:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from partdisc.data.annotations import AnnotatedImage, AnnotationSet
 from partdisc.data.dataset_tool import write_coco, write_masks, write_ood
+from partdisc.data.dataset_tool.selection import first_images
 from partdisc.errors import ConfigError, DataError
 from partdisc.progress import Progress
 from partdisc.store import files
@@ -81,7 +82,7 @@ def convert(
     target = Path(out)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"Expected {target} to be a new or empty folder, but there is something in it.")
-    images = annotations.images[:limit]
+    images = first_images(annotations, limit)
     sources = {image.id: annotations.image_path(image) for image in images} if files_by != "none" else {}
     if files_by == "copy":
         needed = sum(path.stat().st_size for path in sources.values() if path is not None)

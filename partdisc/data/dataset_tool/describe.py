@@ -15,6 +15,7 @@ import numpy as np
 
 from partdisc.data.annotations import AnnotatedImage, AnnotationSet
 from partdisc.data.annotations.pascal_part import PascalPart
+from partdisc.data.dataset_tool.selection import first_images
 from partdisc.parts import IGNORE
 from partdisc.progress import Progress
 
@@ -35,7 +36,7 @@ def describe(annotations: AnnotationSet, *, limit: int | None = None, verbosity:
     Raises:
         DataError: if a mask cannot be read.
     """
-    images = annotations.images[:limit]
+    images = first_images(annotations, limit)
     counts = _count(annotations, images, verbosity) if annotations.has_masks else None
     return {
         "set": _overview(annotations, images),

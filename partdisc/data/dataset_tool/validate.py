@@ -14,6 +14,7 @@ import numpy as np
 from partdisc.data.annotations import AnnotatedImage, AnnotationSet
 from partdisc.data.annotations.partimagenet import PartImageNetSeg
 from partdisc.data.annotations.places import image_size
+from partdisc.data.dataset_tool.selection import first_images
 from partdisc.data.decoding import decode_image
 from partdisc.errors import DataError
 from partdisc.parts import IGNORE
@@ -35,7 +36,7 @@ def validate(
         A dictionary for JSON: "path", "format", "num_images", "num_broken" and "findings", one for each kind of
         quirk with its count, what is done about it, and every image and entry concerned.
     """
-    images = annotations.images[:limit]
+    images = first_images(annotations, limit)
     with_files = any(annotations.image_path(image) is not None for image in images)
     for image in Progress("validate", len(images), verbosity=verbosity).track(images):
         if with_files:  # a set may come without any image

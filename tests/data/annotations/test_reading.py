@@ -130,6 +130,15 @@ def test_a_split_from_a_file(tmp_path):
     assert list(found.report.items("not in split")) == [("", "zzz", "")]
 
 
+def test_a_split_lists_masks_by_image_mask_or_stem(tmp_path):
+    root = make_mask_folder(tmp_path / "set")
+    for name in ("sub/b.jpg", "b.jpg", "b.png", "b", "sub/b"):
+        file = save_json(tmp_path / "splits.json", {"one": [name]})
+        found = read_annotations(root, split=f"{file}:one")
+        assert [i.id for i in found.images] == ["sub/b.jpg"]
+        assert found.report.counts == {}
+
+
 def test_a_split_file_must_fit(tmp_path):
     root = make_coco(tmp_path / "set")
     file = save_json(tmp_path / "splits.json", {"one": ["b"], "bad": [{}], "about": "text", "none": ["zzz"]})
