@@ -140,5 +140,7 @@ def _check(options: dict[str, Any]) -> None:
         raise ConfigError("Expected several RUNs with --together, one for each category, but got one.")
     if options.get("together") and "out" not in options:
         raise ConfigError("Expected --out DIR with --together: the scores belong to no single run.")
+    if options.get("against") and options.get("matching"):
+        raise ConfigError("Expected --against without --matching: both runs are matched in every draw.")
     if options.get("against") and len(options["runs"]) > 1:
         raise ConfigError("Expected one RUN with --against; several runs are compared without it.")

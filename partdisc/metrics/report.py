@@ -79,7 +79,14 @@ def summary_line(name: str, result: EvaluationResult) -> str:
     grid = result.controls.get("grid")
     if isinstance(grid, dict):
         parts.append("grid " + " / ".join(number(grid[score], 2) for score in headline(result)))
-    return f"{name}: {', '.join(parts)}; {result.num_images} images, protocol {result.protocol}"
+    line = f"{name}: {', '.join(parts)}; {result.num_images} images, protocol {result.protocol}"
+    if result.against:
+        found = result.against["scores"][headline(result)[0]]
+        line += (
+            f"; against {result.against['run']} {LABELS[headline(result)[0]]} {found['difference']:+.3f} "
+            f"[{found['low']:+.3f}, {found['high']:+.3f}]"
+        )
+    return line
 
 
 def comparison_table(results: Mapping[str, EvaluationResult]) -> str:

@@ -148,9 +148,17 @@ def test_matching_of_another_split(world):
     assert own["groups"] == json.loads(matching.read_text())["groups"]
 
 
-def test_paired_comparison(world):
+def test_an_unfinished_run_is_scored_and_says_so(world):
+    run = world.run()
+    world.json("run/run.json", {"schema": "partdisc/run", "version": 1, "status": "interrupted"})
+    assert world.evaluate(run, "--bootstrap", 0, "-q") == 0
+    assert f"The run is not finished: {run} (interrupted)." in world.metrics()["notes"]
+
+
+def test_paired_comparison(world, capsys):
     good, bad = world.run("good", noise=0.05), world.run("bad", noise=0.7)
     assert world.evaluate(good, "--against", bad, "--bootstrap", 50, "-q") == 0
+    assert f"against {bad} part mIoU +0." in capsys.readouterr().out
     against = world.metrics("good")["against"]
     assert against["num_images"] == 4
     assert against["scores"]["part_miou"]["clear"]

@@ -261,6 +261,10 @@ REFUSED = {
         lambda w: ("--against", w.run("other"), "--bootstrap", 0),
         ["--bootstrap", "--against"],
     ),
+    "comparison with a given matching": (
+        lambda w: (*matching(w), "--against", w.run("other")),
+        ["--against", "--matching"],
+    ),
     "one run twice": (lambda w: (w.root / "run",), ["twice"]),
     "together without a place": (lambda w: (w.run("other"), "--together"), ["--out"]),
     "together by data set": (

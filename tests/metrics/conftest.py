@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+settings.register_profile("partdisc", deadline=None)  # a busy machine is no failure
+settings.load_profile("partdisc")
 
 
 def draw_labels(rng: np.random.Generator, shape: tuple[int, ...], highest: int, block: int = 3) -> np.ndarray:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
@@ -54,6 +55,14 @@ def test_batch_size_changes_nothing(rng):
             evaluator.update(predicted[batch], target[batch], image_id=[str(n) for n in range(12)[batch]])
         results.append(str(evaluator.compute().to_dict()))
     assert len(set(results)) == 1
+
+
+def test_torch_tensors_score_like_arrays(rng):
+    predicted, target = draw_labels(rng, (4, 10, 11), 3), draw_labels(rng, (4, 10, 11), 3)
+    arrays, tensors = PartEvaluator(3), PartEvaluator(3)
+    arrays.update(predicted, target)
+    tensors.update(torch.from_numpy(predicted), torch.from_numpy(target).long())
+    assert tensors.compute().scores == arrays.compute().scores
 
 
 @given(st.integers(0, 2**31), st.integers(1, 6), st.integers(1, 6))

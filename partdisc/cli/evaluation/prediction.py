@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from partdisc.parts import PartMaps, PartNames
 from partdisc.store.maps import read_maps
 from partdisc.store.masks import MaskEntry, MaskSet, read_masks
+from partdisc.store.run import load_run
 
 
 @dataclass
@@ -19,11 +20,13 @@ class Prediction:
         name: shown in reports.
         sets: the mask sets, one for each run.
         maps: the soft maps of each set, empty where none were kept.
+        unfinished: runs that say they are not done, with what they say.
     """
 
     name: str
     sets: list[MaskSet]
     maps: list[Mapping[str, PartMaps]]
+    unfinished: list[str] = field(default_factory=list)
 
     @classmethod
     def open(cls, *folders: Path) -> Prediction:
@@ -33,7 +36,9 @@ class Prediction:
         for masks in sets:
             kept = any((masks.folder / "maps").glob("*.safetensors"))
             maps.append(read_maps(masks.folder / "maps") if kept else {})
-        return cls(" + ".join(str(folder) for folder in folders), sets, maps)
+        runs = [load_run(folder) for folder in folders if (folder / "run.json").exists()]
+        unfinished = [f"{run.folder} ({run.status})" for run in runs if run.status != "done"]
+        return cls(" + ".join(str(folder) for folder in folders), sets, maps, unfinished)
 
     @property
     def entries(self) -> list[tuple[int, MaskEntry]]:

@@ -104,7 +104,7 @@ class Scoring:
         found: dict[str, int] = {}
         for r, a in self.pairs:
             category, number = self._category(self.annotations.images[a]), self.entries[r][0]
-            if category is None or found.setdefault(category, number) != number:
+            if category is not None and found.setdefault(category, number) != number:
                 raise ConfigError(
                     f"Expected each category in one of the runs scored together, but {category!r} of "
                     f"{self.annotations.images[a].id!r} is in several."
@@ -249,6 +249,7 @@ class Scoring:
             notes.append(
                 f"The matching was asked for on the command line; protocol {rules.name} has another."
             )
+        notes += [f"The run is not finished: {run}." for run in self.prediction.unfinished]
         if self.unreadable:
             notes.append(
                 f"{len(self.unreadable)} annotated images could not be read and were left out, first: "
