@@ -177,7 +177,7 @@ class _Records:
             file_name=name,
             width=record["width"],
             height=record["height"],
-            category=record.get("category"),
+            category=str(record.get("category") or "") or None,
             unit=str(record.get("unit") or parent) or None,
         )
         self.images.append(image)

@@ -133,6 +133,7 @@ def make_keypoint_json(root: Path) -> Path:
             "height": SIZE[0],
             "joints": {"nose": [5.5, 6.0, 1], "tail": [0, 0, 0]},
             "box": [2, 3, 10, 11],
+            "category": name,
         }
         for name in ("dog", "cows")
     ]
