@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import partdisc
+from partdisc.cli.main import COMMANDS, main, run_command
+
+
+def test_help_lists_every_command(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert all(command in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert len(capsys.readouterr().out) > 300
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["discover", "--version"]])
+def test_the_version_is_told(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert partdisc.__version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dicsover"], ["discover", "--magic"], ["discover", "--num-parts", "four"]]
+)
+def test_wrong_usage_is_one_line_and_exit_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_what_the_user_can_mend_is_one_line_and_exit_2(tmp_path, capsys):
+    code = run_command(
+        "discover", [str(tmp_path / "nowhere"), "--out", str(tmp_path / "run"), "--num-parts", "3"]
+    )
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    [line] = err.strip().splitlines()
+    assert "nowhere" in line
+
+
+def test_a_bug_is_exit_1_with_its_traceback(monkeypatch, capsys):
+    monkeypatch.setattr("partdisc.cli.name.name_parts", lambda *a: 1 / 0)
+    assert run_command("name", ["RUN"]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_interruption_is_130(monkeypatch, capsys):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("partdisc.cli.name.name_parts", stop)
+    assert run_command("name", ["RUN"]) == 130
+
+
+def test_a_closed_pipe_is_no_error():
+    code = "from partdisc.cli.main import main; import sys; sys.exit(main(['discover', '--print-config']))"
+    shell = f'{sys.executable} -c "{code}" | true; exit ${{PIPESTATUS[0]}}'
+    assert subprocess.run(["bash", "-c", shell]).returncode == 0
+
+
+def test_options_come_from_a_file_and_the_command_line_wins(tmp_path, capsys):
+    (tmp_path / "c.json").write_text(json.dumps({"num-parts": 4, "seed": 1, "method": "kmeans"}))
+    assert (
+        run_command("discover", ["--config", str(tmp_path / "c.json"), "--seed", "2", "--print-config"]) == 0
+    )
+    assert json.loads(capsys.readouterr().out) == {"num_parts": 4, "seed": 2, "method": "kmeans"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "as a JSON object"),
+        ("[]", "JSON object of options, got list"),
+        ('{"numparts": 3}', "unknown options: numparts"),
+    ],
+)
+def test_a_config_file_that_is_none_is_told(tmp_path, capsys, text, words):
+    (tmp_path / "c.json").write_text(text)
+    assert run_command("discover", ["--config", str(tmp_path / "c.json"), "--print-config"]) == 2
+    assert words in capsys.readouterr().err
