@@ -102,7 +102,8 @@ def iterate(
     Returns:
         The factorization, with W as a (M, K) tensor.
     """
-    history = [loss_of(sums_over(reader, W, H), H, square)] if max_iter else []
+    # W = 0 is how a start says that the first pass shall find W; its loss needs no reading
+    history = [loss_of(sums_over(reader, W, H), H, square) if W.any() else 0.5 * square]
     gradients: list[float] = []
     converged = False
     while len(gradients) < max_iter and not converged:

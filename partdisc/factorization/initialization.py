@@ -37,10 +37,10 @@ def start_factors(reader: BlockReader, num_components: int, init: str, mean: flo
     generator = torch.Generator().manual_seed(seed)
     scale = (max(mean, 0.0) / num_components) ** 0.5
     if init == "random":
-        return _random_start(reader, num_components, scale, generator)
+        return random_factors(reader.shape, num_components, scale, generator, reader.dtype, reader.device)
     left, values, right = truncated_svd(reader, num_components, generator)
     found = values > 0  # components beyond the rank of X have no singular pair: they start at random
-    random = _random_start(reader, num_components, scale, generator)
+    random = random_factors(reader.shape, num_components, scale, generator, reader.dtype, reader.device)
     for factor, part in zip(random, _positive_parts(left, values, right), strict=True):
         if init == "nndsvda":
             part[part == 0] = scale
@@ -103,11 +103,20 @@ def _orthonormal(panel: torch.Tensor) -> torch.Tensor:
     return torch.linalg.qr(panel).Q
 
 
-def _random_start(reader: BlockReader, rank: int, scale: float, generator: torch.Generator) -> Start:
+def random_factors(
+    shape: tuple[int, int],
+    num_components: int,
+    scale: float,
+    generator: torch.Generator,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Start:
+    """|N(0,1)| times `scale`, for X of the given shape (M, C); the same numbers in every dtype."""
+    M, C = shape
     # H first: it does not depend on the number of rows
-    shapes = ((rank, reader.shape[1]), (rank, reader.shape[0]))
-    H, W = (torch.randn(shape, generator=generator, dtype=reader.dtype).abs_() * scale for shape in shapes)
-    return W.to(reader.device), H.to(reader.device)
+    sizes = ((num_components, C), (num_components, M))
+    H, W = (torch.randn(size, generator=generator).abs_().to(device, dtype).mul_(scale) for size in sizes)
+    return W, H
 
 
 def _positive_parts(left: torch.Tensor, values: torch.Tensor, right: torch.Tensor) -> Start:

@@ -16,6 +16,7 @@ from partdisc.errors import ConfigError, DataError
 from partdisc.factorization.blocks import BlockReader, open_blocks
 from partdisc.factorization.checks import check_choice, check_count, check_number
 from partdisc.factorization.contract import Estimator
+from partdisc.factorization.sampling import pick_rows, sample_rows
 from partdisc.factorization.survey import survey
 
 INITS = ("k-means++", "random")
@@ -156,7 +157,7 @@ class KMeans(Estimator):
             return _given_centers(reader, self.num_clusters, self.init)
         check_choice("init", self.init, INITS)
         generator = torch.Generator().manual_seed(seed)
-        sample = _sample_rows(reader, SAMPLE_ROWS, generator)
+        sample = sample_rows(reader, SAMPLE_ROWS, generator)
         if self.init == "random":
             chosen = torch.randperm(len(sample), generator=generator)[: self.num_clusters]
             return sample[chosen.to(sample.device)]
@@ -232,7 +233,7 @@ def _means(reader: BlockReader, found: _Assignment) -> torch.Tensor:
     empty = (counts == 0).nonzero().flatten()
     if len(empty):
         farthest = found.distances.topk(len(empty)).indices
-        for cluster, row, x in zip(empty, farthest, _pick_rows(reader, farthest).double(), strict=True):
+        for cluster, row, x in zip(empty, farthest, pick_rows(reader, farthest).double(), strict=True):
             sums[found.labels[row]] -= x
             counts[found.labels[row]] -= 1
             sums[cluster], counts[cluster] = x, 1
@@ -253,21 +254,6 @@ def _mean_variance(reader: BlockReader) -> float:
         squares += block.double().square().sum(dim=0)
     M = reader.shape[0]
     return max(0.0, (squares / M - (total / M).square()).mean().item())
-
-
-def _sample_rows(reader: BlockReader, limit: int, generator: torch.Generator) -> torch.Tensor:
-    """At most `limit` rows of X drawn evenly without replacement, in their order."""
-    M = reader.shape[0]
-    chosen = torch.randperm(M, generator=generator)[:limit].sort().values if limit < M else torch.arange(M)
-    return _pick_rows(reader, chosen.to(reader.device))
-
-
-def _pick_rows(reader: BlockReader, wanted: torch.Tensor) -> torch.Tensor:
-    picked = torch.empty(len(wanted), reader.shape[1], dtype=reader.dtype, device=reader.device)
-    for rows, block in reader:
-        inside = (wanted >= rows.start) & (wanted < rows.stop)
-        picked[inside] = block[wanted[inside] - rows.start]
-    return picked
 
 
 def _given_centers(reader: BlockReader, num_clusters: int, init: Any) -> torch.Tensor:

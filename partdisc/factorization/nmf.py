@@ -14,12 +14,16 @@ import torch
 
 from partdisc.factorization.blocks import BlockReader, open_blocks
 from partdisc.factorization.checks import check_choice, check_count, check_number
-from partdisc.factorization.engine import Factorization, Rule, iterate
+from partdisc.factorization.compressed import compressed_start
+from partdisc.factorization.engine import Factorization, Rule, iterate, sums_over
 from partdisc.factorization.initialization import INITS, Start, given_start, start_factors
 from partdisc.factorization.survey import Survey, survey
 from partdisc.factorization.updates import hals_sweep, multiplicative_step
 
 SOLVERS = ("hals", "mu")
+COMPRESSED = "compressed"
+FILLING_SWEEPS = 6
+GAIN_SHARE = 0.1  # an iteration that gains a tenth of `tol` counts as rest
 MU_CHECK_EVERY = 10  # iterations between two looks at the error, as in the paper
 
 
@@ -27,13 +31,13 @@ def non_negative_factorization(
     X: Any,
     num_components: int,
     *,
-    init: str | tuple[Any, Any] = "nndsvda",
+    init: str | tuple[Any, Any] = "compressed",
     solver: str = "hals",
     max_iter: int = 200,
     tol: float = 1e-4,
     seed: int = 0,
     restarts: int = 1,
-    inner_sweeps: int = 1,
+    inner_sweeps: int = 3,
     block_rows: int | None = None,
     device: torch.device | str | None = None,
 ) -> Factorization:
@@ -43,13 +47,17 @@ def non_negative_factorization(
         X: array or tensor of shape (M, C), or a `RowBlocks` that is read block by block; >= 0 and finite. float64 is
             computed in float64, every other dtype in float32.
         num_components: K.
-        init: "nndsvda", "nndsvd", "random", or a pair (W, H) of shapes (M, K) and (K, C) to start from.
+        init: "compressed" searches for a good optimum on a small copy of X (see `compressed`), which costs about as
+            much as ten iterations and saves most of them; or "nndsvda", "nndsvd", "random" (see `start_factors`), or
+            a pair (W, H) of shapes (M, K) and (K, C).
         solver: "hals", or "mu" for Lee and Seung's multiplicative updates, the reference of Collins et al. (2018).
         max_iter: iterations at most.
-        tol: "hals" stops once the projected gradient has fallen to `tol` of its first norm (Lin 2007), "mu" once
-            ten iterations gain less than `tol` of the first error ‖X − WH‖.
+        tol: "hals" stops once the projected gradient has fallen to `tol` of its first norm (Lin 2007), or an
+            iteration lowers the loss by less than `tol` / 10 of itself; "mu" once ten iterations gain less than
+            `tol` of the first error ‖X − WH‖.
         seed: of all random numbers; the same seed gives the same result.
-        restarts: how many starts are tried, the best is kept; those after the first are random.
+        restarts: how many starts are tried, the best is kept; those after the first are random,
+            or compressed with another seed.
         inner_sweeps: coordinate sweeps for each read of X ("hals").
         block_rows: rows of X handled at once; None chooses by cache and C.
         device: where to compute; None means where X lies.
@@ -78,7 +86,10 @@ def non_negative_factorization(
     rule = _rule(solver, inner_sweeps)
     best: Factorization | None = None
     for attempt in range(restarts):
-        W, H = _start(reader, num_components, "random" if attempt else init, facts, seed + attempt)
+        chosen = "random" if attempt and init != COMPRESSED else init
+        W, H = _start(reader, num_components, chosen, facts, seed + attempt)
+        if solver == "mu" and not W.any():
+            sums_over(reader, W, H, partial(hals_sweep, sweeps=FILLING_SWEEPS))  # zeros would stay zeros
         found = iterate(reader, W, H, rule, square=facts.square, max_iter=max_iter, tol=tol)
         if best is None or found.loss < best.loss:
             best = found
@@ -88,7 +99,9 @@ def non_negative_factorization(
 
 def _start(reader: BlockReader, num_components: int, init: Any, facts: Survey, seed: int) -> Start:
     if isinstance(init, str):
-        check_choice("init", init, INITS)
+        check_choice("init", init, (COMPRESSED, *INITS))
+        if init == COMPRESSED:
+            return compressed_start(reader, num_components, seed)
         return start_factors(reader, num_components, init, facts.mean, seed)
     return given_start(reader, num_components, init)
 
@@ -101,8 +114,9 @@ def _rule(solver: str, inner_sweeps: int) -> Rule:
 
 
 def gradient_fell(history: list[float], gradients: list[float], tol: float) -> bool:
-    """Whether the projected gradient has fallen to `tol` of its first norm."""
-    return gradients[-1] <= tol * gradients[0]
+    """Whether the projected gradient has fallen to `tol` of its first norm, or the loss to rest at that scale."""
+    gain = history[-2] - history[-1]
+    return gradients[-1] <= tol * gradients[0] or gain < tol * GAIN_SHARE * history[-1]
 
 
 def _error_stalled(history: list[float], gradients: list[float], tol: float) -> bool:

@@ -10,8 +10,8 @@ from partdisc.factorization import non_negative_factorization
 
 # every engine variant the solver tests run over: the keywords that choose it
 VARIANTS = {
-    "hals": {"solver": "hals"},
-    "hals-3-sweeps": {"solver": "hals", "inner_sweeps": 3},
+    "hals": {"solver": "hals", "inner_sweeps": 1},
+    "hals-accelerated": {"solver": "hals", "inner_sweeps": 3},
     "mu": {"solver": "mu"},
 }
 

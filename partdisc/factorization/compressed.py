@@ -1,0 +1,127 @@
+"""A start found on a small copy of X, where iterations are nearly free.
+
+X is compressed twice: to a few thousand rows drawn evenly, and to their coordinates Y = S Vᵀ in the leading right
+singular directions V (L, C) of that sample S, L = 3 K. As V has orthonormal rows, S Hᵀ ≈ Y (H Vᵀ)ᵀ and
+Wᵀ S ≈ (Wᵀ Y) V, so coordinate sweeps run on Y while H stays non-negative in all C columns (the two-sided
+compression of Tepper and Sapiro 2016; Zhou, Cichocki and Xie 2012 for the low-rank half).
+
+What is saved buys a better optimum. NMF has many local minima, and most are of one kind: one part is described
+twice while two others share a component. Descent cannot leave them. So the search grows the factorization by half as
+many random components again, descends, and takes out, one at a time, the component that is missed least; the result
+replaces the best so far if its loss is lower. A few such cycles find what dozens of restarts do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from partdisc.factorization.blocks import BlockReader, TensorBlocks
+from partdisc.factorization.initialization import Start, random_factors, truncated_svd
+from partdisc.factorization.sampling import sample_rows
+from partdisc.factorization.updates import hals_sweep
+
+SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 8192, 256
+WIDTH_PER_COMPONENT = 3
+CYCLES = 5
+DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 20, 8, 1, 5, 10  # iterations at each stage
+SWEEPS = 2
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A sample of rows, and what stands for it in the cheap iterations.
+
+    Attributes:
+        rows: S of shape (m, C).
+        coordinates: Y of shape (m, L), with S ≈ Y V.
+        directions: V of shape (L, C) with orthonormal rows, or None where Y is S itself.
+    """
+
+    rows: torch.Tensor
+    coordinates: torch.Tensor
+    directions: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    W: torch.Tensor  # (K, m)
+    H: torch.Tensor  # (K, C)
+    loss: float  # up to a constant of the sketch
+
+
+def compressed_start(reader: BlockReader, num_components: int, seed: int) -> Start:
+    """Search on a sketch of X, descend on its rows exactly, and hand on the basis.
+
+    Returns:
+        W of zeros (K, M), which the first exact pass fills, and H (K, C).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sketch = make_sketch(reader, num_components, generator)
+    best = _search(sketch, num_components, generator)
+    exact = Sketch(sketch.rows, sketch.rows, None)
+    H = _descend(exact, best.W, best.H, EXACT).H
+    return torch.zeros(num_components, reader.shape[0], dtype=reader.dtype, device=reader.device), H
+
+
+def make_sketch(reader: BlockReader, num_components: int, generator: torch.Generator) -> Sketch:
+    """Draw rows and find their leading directions."""
+    limit = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT * num_components)
+    rows = sample_rows(reader, limit, generator)
+    width = WIDTH_PER_COMPONENT * num_components
+    if width >= rows.shape[1]:
+        return Sketch(rows, rows, None)
+    small = BlockReader(TensorBlocks(rows), reader.dtype, reader.device, reader.block_rows, reader.restore)
+    directions = truncated_svd(small, width, generator, passes=1)[2]
+    return Sketch(rows, rows @ directions.T, directions)
+
+
+def _search(sketch: Sketch, num_components: int, generator: torch.Generator) -> _Candidate:
+    scale = (sketch.rows.mean().clamp(min=0).item() / num_components) ** 0.5
+    W, H = _random(sketch, num_components, scale, generator)
+    best = _descend(sketch, W, H, DESCENT)
+    for _ in range(CYCLES):
+        W, H = _random(sketch, max(1, num_components // 2), scale, generator)
+        grown = _descend(sketch, torch.cat([best.W, W]), torch.cat([best.H, H]), AFTER_GROWTH)
+        candidate = _prune(sketch, grown, num_components)
+        best = min(best, candidate, key=lambda found: found.loss)
+    return best
+
+
+def _prune(sketch: Sketch, found: _Candidate, num_components: int) -> _Candidate:
+    while len(found.H) > num_components:
+        least = int(_removal_costs(sketch, found).argmin())
+        kept = torch.arange(len(found.H), device=found.H.device) != least
+        found = _descend(sketch, found.W[kept], found.H[kept], AFTER_REMOVAL)
+    return _descend(sketch, found.W, found.H, SETTLING)
+
+
+def _removal_costs(sketch: Sketch, found: _Candidate) -> torch.Tensor:
+    """By how much the loss (doubled) rises if component k is set to zero: 2 ⟨R, w h⟩ + ‖w‖² ‖h‖². Shape (K,)."""
+    gram = found.H @ found.H.T
+    along = _project(sketch, found.H) - gram @ found.W
+    return 2 * (along * found.W).sum(dim=1) + found.W.square().sum(dim=1) * gram.diagonal()
+
+
+def _descend(sketch: Sketch, W: torch.Tensor, H: torch.Tensor, iterations: int) -> _Candidate:
+    W, H = W.clone(), H.clone()
+    for _ in range(iterations):
+        hals_sweep(W, H @ H.T, _project(sketch, H), SWEEPS)
+        gram, product = W @ W.T, W @ sketch.coordinates
+        if sketch.directions is not None:
+            product = product @ sketch.directions
+        hals_sweep(H, gram, product, SWEEPS)
+    cross, model = (product * H).double().sum(), (gram * (H @ H.T)).double().sum()
+    return _Candidate(W, H, (0.5 * model - cross).item())
+
+
+def _project(sketch: Sketch, H: torch.Tensor) -> torch.Tensor:
+    """H Sᵀ as the sketch has it, (K, m)."""
+    basis = H if sketch.directions is None else H @ sketch.directions.T
+    return basis @ sketch.coordinates.T
+
+
+def _random(sketch: Sketch, count: int, scale: float, generator: torch.Generator) -> Start:
+    rows = sketch.rows
+    return random_factors((len(rows), rows.shape[1]), count, scale, generator, rows.dtype, rows.device)
