@@ -20,11 +20,12 @@ import zlib
 
 import numpy as np
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from partdisc.parts import IGNORE, PartMaps
 
 CONTROLS = ("grid", "random_patches", "color_kmeans", "grid_in_foreground", "resolution_ceiling")
-MAX_COLORS = 2048  # pixels that k-means sees; all pixels are then assigned
+MAX_COLORS = 1024  # pixels that k-means sees; all pixels are then assigned
 
 
 def image_seed(seed: int, image_id: str) -> int:
@@ -78,7 +79,8 @@ def color_labels(image: np.ndarray, num_parts: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     sample = pixels[rng.choice(len(pixels), min(MAX_COLORS, len(pixels)), replace=False)]
     num_clusters = min(num_parts, len(np.unique(sample, axis=0)))
-    means = KMeans(num_clusters, n_init=1, random_state=seed).fit(sample).cluster_centers_
+    with threadpool_limits(1):  # several threads add up in any order: other last bits, other labels
+        means = KMeans(num_clusters, n_init=1, max_iter=50, random_state=seed).fit(sample).cluster_centers_
     means = means[np.argsort(means @ [0.299, 0.587, 0.114])].astype(np.float32)
     nearest = (0.5 * (means**2).sum(1) - pixels @ means.T).argmin(1)
     return (nearest + 1).astype(np.uint8).reshape(image.shape[:2])

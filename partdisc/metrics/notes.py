@@ -47,4 +47,5 @@ def _background_notes(scope: str, matchings: Iterable[Matching]) -> list[str]:
     if scope == "image":
         return ["Label 0 is not used: in each image a part was declared to be the background."]
     parts = ", ".join(f"part {part}" for part in declared)
-    return [f"Label 0 is not used: {parts} was declared to be the background."]
+    verb = "was" if len(declared) == 1 else "were"
+    return [f"Label 0 is not used: {parts} {verb} declared to be the background."]
