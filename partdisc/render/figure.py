@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +24,16 @@ from partdisc.store.masks import Color
 GAP_MM = 1.0
 LINE_MM = 3.6  # one line of text
 SWATCH_MM = 2.6
+# matplotlib's names for the patterns of `marking.hatch_lines`, in their order
+PATTERNS = ("////", "\\\\\\\\", "----", "||||", "xxxx", "++++", "....", "////////")
+
+
+class LegendEntry(NamedTuple):
+    """One line of a legend; `hatch` is the part whose pattern the swatch shows, 0 for none."""
+
+    color: Color
+    text: str
+    hatch: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ def picture_grid(
     columns: Sequence[str] = (),
     row_titles: Sequence[str] = (),
     row_colors: Sequence[Color] = (),
-    legend: Sequence[tuple[Color, str]] = (),
+    legend: Sequence[LegendEntry] = (),
     title: str = "",
     width_mm: float = 170,
     dpi: int = 300,
@@ -69,7 +79,7 @@ def picture_grid(
         columns: a title above each column.
         row_titles: a title left of each row; lines are separated by a line break.
         row_colors: a coloured square before each row's title.
-        legend: (colour, text) of each part.
+        legend: one entry for each part.
         title: above everything.
         width_mm: of the whole figure.
         dpi: pictures are shrunk to this resolution.
@@ -165,15 +175,19 @@ def _write_row_title(
     figure.text((4.2 if color else 0.5) / width, middle, text, ha="left", va="center")
 
 
-def _legend_handles(legend: Sequence[tuple[Color, str]]) -> list[Patch]:
-    return [Patch(facecolor=_rgb(color), label=text) for color, text in legend]
+def _legend_handles(legend: Sequence[LegendEntry]) -> list[Patch]:
+    handles = []
+    for entry in legend:
+        pattern = PATTERNS[(entry.hatch - 1) % len(PATTERNS)] if entry.hatch else None
+        handles.append(Patch(facecolor=_rgb(entry.color), label=entry.text, hatch=pattern))
+    return handles
 
 
 def _rgb(color: Color) -> tuple[float, float, float]:
     return color[0] / 255, color[1] / 255, color[2] / 255
 
 
-def _draw_legend(figure: Figure, legend: Sequence[tuple[Color, str]], columns: int) -> Any:
+def _draw_legend(figure: Figure, legend: Sequence[LegendEntry], columns: int) -> Any:
     return figure.legend(
         handles=_legend_handles(legend),
         loc="lower center",
@@ -186,11 +200,11 @@ def _draw_legend(figure: Figure, legend: Sequence[tuple[Color, str]], columns: i
     )
 
 
-def _legend_size(legend: Sequence[tuple[Color, str]], width_mm: float) -> tuple[float, int]:
+def _legend_size(legend: Sequence[LegendEntry], width_mm: float) -> tuple[float, int]:
     """Height in millimetres, and in how many columns the legend fits the width."""
     if not legend:
         return 0.0, 1
-    widths = [text_extent_mm([text]) for _, text in legend]
+    widths = [text_extent_mm([entry.text]) for entry in legend]
     columns = next(n for n in range(len(widths), 0, -1) if n == 1 or _columns_width(widths, n) <= width_mm)
     scratch = new_figure(width_mm, 100)
     drawn = _draw_legend(scratch, legend, columns)
@@ -199,6 +213,5 @@ def _legend_size(legend: Sequence[tuple[Color, str]], width_mm: float) -> tuple[
 
 
 def _columns_width(widths: Sequence[float], columns: int) -> float:
-    """Width of a legend filled column by column; swatch, padding and spacing take about 6 mm."""
-    rows = -(-len(widths) // columns)
-    return sum(max(widths[start : start + rows]) + 6 for start in range(0, len(widths), rows))
+    """Width of a legend, filled column by column; swatch, padding and spacing take about 6 mm each."""
+    return sum(float(column.max()) + 6 for column in np.array_split(np.array(widths), columns))

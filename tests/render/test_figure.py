@@ -9,11 +9,11 @@ from PIL import Image
 
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.render.canvas import save_figure
-from partdisc.render.figure import Cell, picture_grid
+from partdisc.render.figure import Cell, LegendEntry, picture_grid
 from partdisc.render.overlay import PartOverlay
 from partdisc.render.palette import part_palette
 
-LEGEND = [(color, f"a part called ${i}$") for i, color in enumerate(part_palette(18)[1:])]
+LEGEND = [LegendEntry(color, f"a part called ${i}$") for i, color in enumerate(part_palette(18)[1:])]
 
 
 def grid(scene, **options):

@@ -15,7 +15,7 @@ from partdisc.errors import DataError
 from partdisc.render.bulk import write_overlays
 from partdisc.render.canvas import save_figure
 from partdisc.render.contact_sheet import contact_sheet
-from partdisc.render.figure import Cell, picture_grid
+from partdisc.render.figure import Cell, LegendEntry, picture_grid
 from partdisc.render.heat import heat_map
 from partdisc.render.legend import draw_legend, legend_texts
 from partdisc.render.overlay import PartOverlay
@@ -100,7 +100,11 @@ def draw_comparison(sources: Sources, drawing: Drawing) -> list[Path]:
         rows.append([Cell(pixels), *(None if m is None else Cell(pixels, m, overlay) for m in maps)])
         present |= {int(key) for m in maps if m is not None for key in np.unique(m)}
     columns = ["image", *(["annotation"] if sources.annotations else []), *(run.name for run in sources.runs)]
-    legend = [(part.color, part.name) for part in sources.shown.parts if part.key in present]
+    legend = [
+        LegendEntry(part.color, part.name, part.key if overlay.hatching else 0)
+        for part in sources.shown.parts
+        if part.key in present
+    ]
     return drawing.save_all(
         picture_grid(rows, columns=columns, legend=legend, **drawing.grid()), "comparison"
     )
