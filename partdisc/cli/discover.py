@@ -99,6 +99,8 @@ def run(arguments: argparse.Namespace) -> None:
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
     options.pop("foreground", None)  # "none" is what there is
     method = {k: options.pop(k) for k in METHOD_OPTIONS if k in options}
+    if options.pop("no_maps", False):
+        options["maps"] = False
     overlays = options.pop("overlays", None)
     if overlays is not None:
         if str(overlays) != "all" and not str(overlays).isdigit():
