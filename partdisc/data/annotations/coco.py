@@ -16,11 +16,11 @@ from partdisc.data.annotations.coco_file import Category, CocoFile, CocoImage, r
 from partdisc.data.annotations.painting import PartInstance
 from partdisc.data.annotations.places import existing_folder, first_folder_with
 from partdisc.data.annotations.quirks import QuirkReport
-from partdisc.data.annotations.splits import Split
+from partdisc.data.annotations.splits import SPLITS, Split
 from partdisc.errors import DataError
 from partdisc.parts import IGNORE
 
-SPLITS = ("train", "val", "test")
+HEAD = 1 << 20  # characters
 PREFIX = "instances_"  # what comes after it names a split
 FILE_NAMES = ("annotations.json", "_annotations.coco.json")
 
@@ -197,17 +197,29 @@ def find_coco_files(path: Path) -> dict[str | None, Path]:
                 places[child.name] = child / name
     for folder in (path / "annotations", path):
         if not places:
-            places.update({_split_of(file): file for file in sorted(folder.glob("*.json"))})
+            found = sorted(file for file in folder.glob("*.json") if looks_like_coco(file))
+            # COCO itself has captions and keypoints beside its instances
+            instances = [file for file in found if file.name.startswith(PREFIX)]
+            places.update({file.stem.removeprefix(PREFIX): file for file in instances or found})
     if not places:
-        raise DataError(f"Expected a COCO file in {path}, but found no .json there.")
+        raise DataError(f"Expected a COCO file in {path}, but found none there.")
     only, file = next(iter(places.items()))
     named = only in SPLITS or file.name.startswith(PREFIX)
     return places if named or len(places) > 1 else {None: file}
 
 
-def _split_of(file: Path) -> str:
-    """The split a file name stands for: train.json, instances_val2017.json."""
-    return file.stem.removeprefix(PREFIX)
+def looks_like_coco(file: Path) -> bool:
+    """Whether a JSON file is named like COCO or begins like it; one that breaks off early is told by its name."""
+    if file.name in FILE_NAMES or file.name.startswith(PREFIX) or file.stem in SPLITS:
+        return True
+    head = read_head(file)
+    return sum(f'"{key}"' in head for key in ("images", "annotations", "categories")) > 1
+
+
+def read_head(file: Path) -> str:
+    """The first part of a text file, enough to tell what it is."""
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        return stream.read(HEAD)
 
 
 def _find_images(file: Path, split: str | None, source: CocoFile) -> Path | None:

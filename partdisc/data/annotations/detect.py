@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from partdisc.data.annotations.coco import find_coco_files
+from partdisc.data.annotations.coco import find_coco_files, looks_like_coco, read_head
 from partdisc.data.annotations.keypoint_json import find_keypoint_file
+from partdisc.data.annotations.splits import SPLITS
 from partdisc.errors import ConfigError, DataError
 
 # what each format looks like, for --help and for the error
@@ -22,8 +23,6 @@ FORMATS = {
     "keypoint-json": "joints.json with joint_names and images",
 }
 SYNSET_FILE = re.compile(r'"file_name"\s*:\s*"(?:[^"]*/)?n\d{8}_[^"]*\.JPEG"')
-HEAD = 1 << 20  # bytes looked at
-SPLITS = ("train", "val", "test")
 
 
 def detect_format(path: Path) -> str:
@@ -50,18 +49,13 @@ def _format_of_file(path: Path) -> str | None:
         return "celeba"
     if path.suffix.lower() != ".json":
         return None
-    if '"joint_names"' in _head(path):
+    if '"joint_names"' in read_head(path):
         return "keypoint-json"
     return "partimagenet-ood" if _names_synsets(path) else "coco"
 
 
-def _head(file: Path) -> str:
-    with open(file, encoding="utf-8", errors="replace") as stream:
-        return stream.read(HEAD)
-
-
 def _names_synsets(file: Path) -> bool:
-    return file.stem in SPLITS and SYNSET_FILE.search(_head(file)) is not None
+    return file.stem in SPLITS and SYNSET_FILE.search(read_head(file)) is not None
 
 
 def _format_of_folder(path: Path) -> str | None:
@@ -81,23 +75,16 @@ def _format_of_folder(path: Path) -> str | None:
 
 
 def _has_json(path: Path) -> bool:
-    return find_keypoint_file(path) != path or any(_is_coco(file) for file in path.glob("*.json"))
+    return find_keypoint_file(path) != path or any(map(looks_like_coco, path.glob("*.json")))
 
 
 def _format_of_json_folder(path: Path) -> str | None:
     if find_keypoint_file(path) != path:
         return "keypoint-json"
     try:
-        places = [file for file in find_coco_files(path).values() if _is_coco(file)]
+        places = list(find_coco_files(path).values())
     except DataError:
-        return None
-    if not places:
         return None
     own_folder = places[0].stem in SPLITS and (path / places[0].stem).is_dir()  # train.json beside train/
     ood = places[0].parent == path and (own_folder or _names_synsets(places[0]))
     return "partimagenet-ood" if ood else "coco"
-
-
-def _is_coco(file: Path) -> bool:
-    head = _head(file)
-    return any(f'"{key}"' in head for key in ("images", "annotations", "categories"))

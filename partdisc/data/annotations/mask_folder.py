@@ -16,13 +16,12 @@ from partdisc.data.annotations.base import AnnotatedImage, AnnotationSet
 from partdisc.data.annotations.painting import PartInstance
 from partdisc.data.annotations.places import IMAGE_SUFFIXES, existing_folder, image_size
 from partdisc.data.annotations.quirks import QuirkReport
-from partdisc.data.annotations.splits import Split
+from partdisc.data.annotations.splits import SPLITS, Split
 from partdisc.data.decoding import explain, open_image, quiet
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.parts import BACKGROUND, IGNORE
 from partdisc.store import files, masks
 
-SPLITS = ("train", "val", "test")
 MASK_MODES = ("P", "L")
 
 

@@ -10,6 +10,8 @@ from partdisc.data.annotations.quirks import QuirkReport
 from partdisc.errors import ConfigError
 from partdisc.store import files
 
+SPLITS = ("train", "val", "test")  # what splits are usually called
+
 
 class Split:
     """Which images are wanted.

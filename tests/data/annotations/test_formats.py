@@ -89,6 +89,22 @@ def test_coco_super_categories(tmp_path):
         found.parts_of("cat")
 
 
+def test_coco_itself_with_captions_beside_its_instances(tmp_path):
+    folder = tmp_path / "annotations"
+    save_json(folder / "instances_val2017.json", coco_data())
+    save_json(folder / "captions_val2017.json", {"images": [], "annotations": []})
+    save_image(tmp_path / "val2017" / "a.jpg")
+    found = read_annotations(tmp_path)
+    assert {i.split for i in found.images} == {"val2017"}
+    assert found.image_path(found.images[0]).is_file()
+
+
+def test_coco_beside_other_json(tmp_path):
+    save_json(tmp_path / "labels.json", coco_data())
+    save_json(tmp_path / "groups.json", {"groups": []})
+    assert [i.split for i in read_annotations(tmp_path).images] == [None, None]
+
+
 def test_coco_entries_of_two_files_are_told_apart(tmp_path):
     data = coco_data()
     data["annotations"][0]["area"] = 0

@@ -82,6 +82,12 @@ def test_masks_beside_unrelated_json_are_a_mask_folder(tmp_path):
     assert detect_format(root) == "mask-folder"
 
 
+def test_a_damaged_file_is_told_by_its_name(tmp_path):
+    (tmp_path / "annotations.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"Cannot read .*annotations.json as COCO annotations"):
+        read_annotations(tmp_path)
+
+
 def test_an_unknown_folder_lists_what_is_known(tmp_path):
     with pytest.raises(DataError, match=r"Cannot tell the format of .* pass --format") as error:
         read_annotations(tmp_path)
