@@ -25,6 +25,7 @@ COMMANDS = {
     "dataset": "describe, validate or convert an annotated set",
     "evaluate": "score part masks against an annotation",
     "render": "draw figures and an HTML report of a run",
+    "export": "write part masks in the format of another tool",
     "make-synthetic": "draw a synthetic, exactly annotated set in PartImageNet's layout",
 }
 

@@ -8,12 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from partdisc import __version__
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.progress import Progress
 from partdisc.render.contact_sheet import thumbnail
@@ -142,7 +142,7 @@ def _fill(source: ReportSource, folder: Path, workers: int, verbosity: int) -> N
     context = page_context(
         source.runs,
         shown,
-        version=__version__,
+        version=metadata.version("partdisc"),
         frequencies=part_frequencies(survey, run.masks.num_parts, len(entries)),
         patches=patches,
         problems=gathered.problems,
