@@ -45,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="remove the run that is there")
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "--no-maps", action="store_const", const=False, dest="maps", help="write no soft maps"
-    )
+    output.add_argument("--no-maps", action="store_true", help="write no soft maps")
     output.add_argument("--overlays", metavar="N|all", help="how many images get an overlay picture (48)")
     output.add_argument("--keep-features", action="store_true", help="keep the features in RUN/features")
     machine = parser.add_argument_group("machine")
