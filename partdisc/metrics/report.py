@@ -220,10 +220,17 @@ def _part_table(result: EvaluationResult, part_names: Sequence[str]) -> str:
     rows = []
     for part in result.per_part:
         if part.pixels:
-            matched = ", ".join(part_names[k - 1] if k else "background" for k in part.matched) or "nothing"
+            matched = _matched(part.matched, part_names)
             values = (part.iou, part.precision, part.recall, part.accuracy, part.pixels / total)
             rows.append([part.name, matched, *map(number, values)])
     return markdown_table(["part", "matched", "IoU", "precision", "recall", "accuracy", "share"], rows) + "\n"
+
+
+def _matched(parts: Sequence[int], names: Sequence[str]) -> str:
+    """What a part was matched to; only counted where categories or images differ in it."""
+    if len(parts) > 3:
+        return f"{len(parts)} parts"
+    return ", ".join(names[part - 1] if part else "background" for part in parts) or "nothing"
 
 
 def _against_table(against: Mapping[str, Any]) -> str:
