@@ -16,7 +16,7 @@ from partdisc.errors import ConfigError
 from partdisc.metrics.evaluator import PartEvaluator
 from partdisc.metrics.grouping import group_images
 from partdisc.metrics.matching import Matching
-from partdisc.metrics.report import write_report
+from partdisc.metrics.report import report_text
 from partdisc.metrics.result import EvaluationResult
 from partdisc.metrics.scoring import CHUNK, score_tables, targets_of
 from partdisc.parts import PartNames
@@ -68,7 +68,7 @@ def write_evaluation(
         _write_csv(root / "confusion.csv", confusion_rows(evaluator, result, PartNames(part_names)))
         _write_csv(root / "per_part.csv", part_rows(result))
         _write_csv(root / "per_image.csv", image_rows(evaluator, result.matchings, run_ids or {}))
-    text = write_report(result, title=title, command=command, part_names=part_names, source=source)
+    text = report_text(result, title=title, command=command, part_names=part_names, source=source)
     files.write_text(root / "report.md", text)
 
 

@@ -102,7 +102,7 @@ def comparison_table(results: Mapping[str, EvaluationResult]) -> str:
     return markdown_table(["run", *(LABELS[score] for score in scores), "images"], rows)
 
 
-def write_report(
+def report_text(
     result: EvaluationResult,
     *,
     title: str,
@@ -143,11 +143,10 @@ def write_report(
 
 
 def _rules(result: EvaluationResult) -> dict[str, Any]:
+    whose = "all images" if result.scope == "dataset" else f"each {result.scope}"
     return {
         "protocol": result.protocol,
-        "matching": f"{result.rule.assignment} by {result.rule.criterion}, one for each {result.scope}"
-        if result.scope != "dataset"
-        else f"{result.rule.assignment} by {result.rule.criterion}, one for all images",
+        "matching": f"{result.rule.assignment} by {result.rule.criterion}, one for {whose}",
         "matching fitted on": result.fitted_on,
         "images": result.num_images,
         "discovered parts": result.num_parts,
