@@ -13,6 +13,8 @@ from torch import Tensor
 
 from partdisc.errors import ConfigError
 
+TINY = 1e-20  # squared distances below it count as it: the logarithm stays finite
+
 
 @dataclass(frozen=True)
 class ThinPlateSpline:
@@ -27,22 +29,22 @@ class ThinPlateSpline:
     coefficients: Tensor
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Displacements (B, N, 2) at points (B, N, 2)."""
-        kernel, _ = self._kernel(points)
-        return torch.cat([kernel, torch.ones_like(points[..., :1]), points], dim=-1) @ self.coefficients
+        """Displacements (B, N, 2) at points (B, N, 2), or at the same points (1, N, 2) in each image."""
+        squared = self._offsets(points).square().sum(dim=-1)
+        kernel = squared * squared.clamp(min=TINY).log()  # r² log r² -> 0 for r -> 0
+        w, constant, linear = self.coefficients.split([len(self.control), 1, 2], dim=1)
+        return kernel @ w + constant + points @ linear
 
     def derivative(self, points: Tensor) -> Tensor:
         """(B, N, 2, 2) derivatives of f at points (B, N, 2): entry [i, j] is ∂fᵢ/∂pⱼ."""
-        _, slope = self._kernel(points)  # (B, N, P, 2)
+        offsets = self._offsets(points)
+        log = offsets.square().sum(dim=-1, keepdim=True).clamp(min=TINY).log()
         w, linear = self.coefficients[:, :-3], self.coefficients[:, -2:]
-        return torch.einsum("bnpj,bpi->bnij", slope, w) + linear.mT[:, None]
+        return torch.einsum("bnpj,bpi->bnij", 2 * offsets * (log + 1), w) + linear.mT[:, None]
 
-    def _kernel(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """U at the distances to the control points (B, N, P), and its gradient (B, N, P, 2)."""
-        offsets = points[..., None, :] - self.control
-        squared = offsets.square().sum(dim=-1)
-        log = squared.clamp(min=1e-20).log()  # r² log r² -> 0 for r -> 0
-        return squared * log, 2 * offsets * (log + 1)[..., None]
+    def _offsets(self, points: Tensor) -> Tensor:
+        """(B, N, P, 2) from each control point."""
+        return points[..., None, :] - self.control
 
 
 def fit_spline(control: Tensor, displacements: Tensor) -> ThinPlateSpline:
@@ -67,7 +69,7 @@ def fit_spline(control: Tensor, displacements: Tensor) -> ThinPlateSpline:
         raise ConfigError(f"Expected at least 3 control points that span the plane, but got {P}.")
     squared = torch.cdist(control.double(), control.double()).square()
     system = torch.zeros(P + 3, P + 3, dtype=torch.float64, device=control.device)
-    system[:P, :P] = squared * squared.clamp(min=1e-20).log()
+    system[:P, :P] = squared * squared.clamp(min=TINY).log()
     system[:P, P:], system[P:, :P] = plane, plane.T
     wanted = torch.nn.functional.pad(displacements.double(), (0, 0, 0, 3))
     coefficients = torch.linalg.solve(system, wanted)

@@ -24,7 +24,7 @@ INSIDE = 1 - 1e-4  # of a warped mask: below it, something outside was mixed in
 
 
 class Warp(ABC):
-    """A movement of the plane for each of B images."""
+    """A movement of the plane for each of B images; points (1, N, 2) are the same ones in each image."""
 
     @abstractmethod
     def push(self, points: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ def warp_maps(maps: Tensor, warp: Warp, *, mode: str = "bilinear", padding: str 
     h, w = maps.shape[-2:]
     exact = maps.dtype if maps.dtype in (torch.float32, torch.float64) else torch.float32
     grid = coordinate_grid(h, w, dtype=exact, device=maps.device).flatten(0, 1)
-    source = warp.pull(grid.expand(len(maps), -1, -1)).unflatten(1, (h, w))
+    source = warp.pull(grid[None]).expand(len(maps), -1, -1).unflatten(1, (h, w))
     # grid_sample wants each side to run from -1 to 1
     scale = torch.tensor([max(h, w) / w, max(h, w) / h], dtype=exact, device=maps.device)
     sampled = F.grid_sample(

@@ -129,6 +129,12 @@ def test_spline_needs_points_that_span_the_plane():
         control_grid(1)
 
 
+def test_points_shared_by_all_images_are_moved_for_each():
+    warp = some_affine().then(some_thin_plate())
+    for move in (warp.push, warp.pull):
+        assert torch.allclose(move(points(1)), move(points(4)))
+
+
 def test_points_have_gradients_through_push_and_pull():
     warp = some_affine(batch=1).then(some_thin_plate(batch=1))
     p = points(1)[:, ::11].clone().requires_grad_()

@@ -171,7 +171,7 @@ class Trainer:
 
     def _save(self) -> None:
         if self.folder is not None and self.processes.rank == 0:
-            check_finite(self.step, {"the weights": float(self.objective.basis.sum())})
+            check_finite(self.step, {"the weights": float(self.objective.basis.detach().sum())})
             tensors = {f"weights.{k}": v for k, v in self.objective.state_dict().items()}
             tensors |= {f"average.{k}": v for k, v in self.average.values.items()}
             tensors |= {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
