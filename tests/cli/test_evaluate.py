@@ -124,6 +124,15 @@ def test_ids_match_by_path_suffix(world):
     assert world.metrics()["num_images"] == 4
 
 
+def test_a_folder_of_masks_needs_no_run(world):
+    run = world.run()
+    assert world.evaluate(run / "parts", "--bootstrap", 0, "-q") == 0
+    assert world.metrics()["num_images"] == 4
+    (run / "parts").rename(world.root / "masks of somebody")
+    assert world.evaluate(world.root / "masks of somebody", "--bootstrap", 0, "-q") == 0
+    assert world.metrics("masks of somebody")["num_images"] == 4
+
+
 def test_images_without_partner_are_counted(world):
     world.run(images=NAMES[:3])
     world.evaluate(world.root / "run", "--bootstrap", 0, "-q")
