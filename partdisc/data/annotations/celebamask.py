@@ -89,7 +89,7 @@ def _enlarged(file: Path, size: tuple[int, int]) -> np.ndarray:
             f"Expected {file} to fit its image of {size[1]} x {size[0]} in whole pixels, "
             f"but it is {mask.shape[1]} x {mask.shape[0]}."
         )
-    return np.repeat(np.repeat(mask >= 128, rows, 0), columns, 1)
+    return np.repeat(np.repeat(mask != 0, rows, 0), columns, 1)
 
 
 def read_celebamask(

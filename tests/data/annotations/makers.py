@@ -190,7 +190,7 @@ def make_celebamask(root: Path) -> Path:
         folder = anno / str(index // 2000)
         save_mask(folder / f"{index:05d}_skin.png", box(1, 1, 10, 10, small) * 255)
         save_mask(folder / f"{index:05d}_hair.png", box(0, 0, 16, 3, small) * 255)
-    save_mask(anno / "1" / "02001_l_eye.png", np.repeat(box(3, 4, 2, 1, small)[..., None] * 255, 3, -1))
+    save_mask(anno / "1" / "02001_l_eye.png", np.repeat(box(3, 4, 2, 1, small)[..., None] * 7, 3, -1))
     return root
 
 
