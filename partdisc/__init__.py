@@ -25,6 +25,7 @@ _PUBLIC = {
     "PartOverlay": "partdisc.render",
     "PartdiscError": "partdisc.errors",
     "create_backbone": "partdisc.features",
+    "decode_image": "partdisc.data",
     "discover": "partdisc.discovery.pipeline",
     "extract_features": "partdisc.features",
     "list_backbones": "partdisc.features",
