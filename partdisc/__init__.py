@@ -22,7 +22,7 @@ _PUBLIC = {
     "PartEvaluator": "partdisc.metrics",
     "PartMaps": "partdisc.parts",
     "PartNames": "partdisc.parts",
-    "PartOverlay": "partdisc.render",
+    "PartOverlay": "partdisc.render.overlay",
     "PartdiscError": "partdisc.errors",
     "create_backbone": "partdisc.features",
     "decode_image": "partdisc.data",
