@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="?", metavar="IMAGES", help="folder, glob, text list or file")
     parser.add_argument("--out", metavar="RUN", help="the run directory to write")
     parser.add_argument("--num-parts", type=int, metavar="K", help="how many parts to discover")
-    parser.add_argument("--method", help="dff (Deep Feature Factorization, the default) or kmeans")
+    parser.add_argument("--method", help="dff (Deep Feature Factorization, the default), kmeans or scops")
     parser.add_argument("--backbone", metavar="NAME", help="a timm name or torchvision/NAME")
     parser.add_argument(
         "--layer", dest="layers", metavar="L[,L...]", help="layers: index, name, strideN, relu5_4"
@@ -63,10 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     method.add_argument(
         "--restarts", type=int, metavar="N", help="number of starts, of which the best counts"
     )
+    method.add_argument("--steps", type=int, metavar="N", help="scops: steps of training")
+    method.add_argument(
+        "--training", metavar="NAME|FILE", help="scops: fast (default), gpu, paper or a JSON file"
+    )
     add_common(parser)
 
 
-METHOD_OPTIONS = ("signed", "solver", "init", "max_iter", "tol", "restarts")
+METHOD_OPTIONS = ("signed", "solver", "init", "max_iter", "tol", "restarts", "steps", "training")
 
 
 def run(arguments: argparse.Namespace) -> None:

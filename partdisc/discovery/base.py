@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from partdisc.features import (
     extract_features,
 )
 from partdisc.parts import MAX_PARTS, PartMaps
+from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
 from partdisc.store.model import write_model
 
@@ -128,6 +130,34 @@ class PartDiscoverer(ABC):
     def fit_features(self: Self, features: FeatureSet | Sequence[Tensor | np.ndarray]) -> Self:
         """Learn parts from features: a `FeatureSet`, or one (h, w, C) map an image."""
         features = as_feature_set(features)
+        self._check_learnable(features)
+        self._fit_features(features)
+        self._settle(features)
+        return self
+
+    def learn(
+        self,
+        images: ImageList,
+        features: FeatureSet,
+        *,
+        folder: Path | None = None,
+        progress: Callable[[str, int], Progress] | None = None,
+    ) -> FeatureSet:
+        """Learn parts from images whose features are known already: what a run calls.
+
+        Args:
+            images: the images.
+            features: as `extract` gives them.
+            folder: for what a method that trains needs to go on where it stopped.
+            progress: makes the progress of a stage with so many items.
+
+        Returns:
+            The features on which `iter_maps` works; others than given where learning changed the backbone.
+        """
+        self.fit_features(features)
+        return features
+
+    def _check_learnable(self, features: FeatureSet) -> None:
         rows = features.shape[0]
         if not isinstance(self.num_parts, int) or not 1 <= self.num_parts <= MAX_PARTS:
             raise ConfigError(
@@ -137,11 +167,11 @@ class PartDiscoverer(ABC):
             raise DataError(
                 f"Expected at least {self.num_parts} grid cells for {self.num_parts} parts, but got {rows}."
             )
-        self._fit_features(features)
+
+    def _settle(self, features: FeatureSet) -> None:
         self.num_parts_ = self.num_parts
         self.num_channels_ = features.num_channels
         self._order_canonically(features)
-        return self
 
     def predict_features(self, features: FeatureSet | Sequence[Tensor | np.ndarray]) -> list[PartMaps]:
         """Part maps for features, in the order of their entries."""

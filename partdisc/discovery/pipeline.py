@@ -111,12 +111,9 @@ class _Pipeline:
             raise DataError(_first_skipped(features.skipped))
         if not len(features):
             raise DataError(f"No image could be decoded. {_first_skipped(skipped)}")
-        model = self.root / "model"
-        if (model / "config.json").exists():
-            discoverer = load_discoverer(model)
-        else:
-            self._learn(discoverer, features)
-            save_and_reload(discoverer, model)
+        if not self._has_model():
+            features = self._learn(discoverer, images, features)
+            save_and_reload(discoverer, self.root / "model")
         masks = write_parts(
             self.root, discoverer, features, images, maps=settings.maps, progress=self._progress
         )
@@ -139,7 +136,9 @@ class _Pipeline:
     def _start(self) -> PartDiscoverer:
         settings = self.settings
         device = resolve_device(self.runtime.device)
-        if settings.apply is not None:
+        if self._has_model():  # a run that goes on
+            discoverer = load_discoverer(self.root / "model")
+        elif settings.apply is not None:
             discoverer = load_discoverer(settings.apply)
         else:
             assert settings.num_parts is not None  # checked
@@ -153,6 +152,7 @@ class _Pipeline:
                 **settings.options,
             )
         discoverer.device = device
+        discoverer.workers = self.runtime.num_workers
         if settings.image_size is not None:
             discoverer.image_size = settings.image_size
         discoverer.get_backbone()
@@ -199,17 +199,28 @@ class _Pipeline:
             return not fits_in_memory(num_bytes)
         return self.runtime.storage == "disk"
 
-    def _learn(self, discoverer: PartDiscoverer, features: FeatureSet) -> None:
+    def _has_model(self) -> bool:
+        return (self.root / "model" / "config.json").exists()
+
+    def _learn(self, discoverer: PartDiscoverer, images: ImageList, features: FeatureSet) -> FeatureSet:
+        """Learn; returns the features that the parts are read off."""
         if self.settings.apply is None:
             self._say(
                 f"learning {discoverer.num_parts} parts from {features.shape[0]} x {features.shape[1]} features"
             )
-            discoverer.fit_features(features)
-            self.log.drop_after(discoverer.method, -1)
-            for step, loss in enumerate(getattr(discoverer, "loss_history_", [])):
-                self.log.write(discoverer.method, step, loss=loss)
+            given = features
+            features = discoverer.learn(
+                images, features, folder=self.root / "checkpoints", progress=self._progress
+            )
+            if features is not given:  # those on disk are of no use any more
+                shutil.rmtree(self.root / "features", ignore_errors=True)
+            if hasattr(discoverer, "loss_history_"):
+                self.log.drop_after(discoverer.method, -1)
+                for step, loss in enumerate(discoverer.loss_history_):
+                    self.log.write(discoverer.method, step, loss=loss)
         if self.settings.like is not None:
             number_like(discoverer, features, load_run(self.settings.like).masks)
+        return features
 
     def _progress(self, stage: str, total: int) -> Progress:
         return Progress(stage, total, log=self.log, verbosity=self.runtime.verbosity)

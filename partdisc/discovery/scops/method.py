@@ -6,7 +6,6 @@ warped, and rebuild deep features from one vector each. See `losses` for the ter
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,8 +47,8 @@ class CoPartSegmentation(PartDiscoverer):
     Args:
         num_parts: K.
         backbone, layers, weights, image_size, feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`;
-            `batch_size` is of the extraction, the training's stands in the configuration.
-        config: a `ScopsConfig`, a dictionary of its settings, a shipped name ("fast", "paper", "gpu") or a JSON file.
+            `batch_size` is of the extraction, the training's stands in `training`.
+        training: a `ScopsConfig`, its settings as a dictionary, a shipped name ("fast", "paper", "gpu") or a JSON file.
         steps: number of training steps, in place of the configuration's.
 
     Attributes:
@@ -60,14 +59,14 @@ class CoPartSegmentation(PartDiscoverer):
 
     >>> rng = np.random.default_rng(0)
     >>> maps = [rng.random((6, 5, 8), dtype=np.float32) for _ in range(4)]
-    >>> scops = CoPartSegmentation(num_parts=2, config={"batch_size": 2}, steps=3).fit_features(maps)
+    >>> scops = CoPartSegmentation(num_parts=2, training={"batch_size": 2}, steps=3).fit_features(maps)
     >>> scops.predict_features(maps)[0].maps.shape
     (3, 6, 5)
     """
 
     method: ClassVar[str] = "scops"
 
-    config: ScopsConfig | dict[str, Any] | str = "fast"
+    training: ScopsConfig | dict[str, Any] | str = "fast"
     steps: int | None = None
 
     def fit(self: Self, images: Any, foreground: Foreground | None = None) -> Self:
@@ -81,28 +80,29 @@ class CoPartSegmentation(PartDiscoverer):
         images: ImageList,
         features: FeatureSet,
         *,
-        foreground: Foreground | None = None,
-        folder: str | os.PathLike[str] | None = None,
+        folder: Path | None = None,
         progress: ProgressMaker | None = None,
+        foreground: Foreground | None = None,
     ) -> FeatureSet:
         """Train on images whose features are known already.
 
         Args:
             images: the images.
             features: of the images, as `extract` gives them.
-            foreground: (h, w) maps in [0, 1] by image id; None has no background.
             folder: of checkpoints, from which an interrupted training goes on; None keeps none.
             progress: makes the progress of a stage with so many items.
+            foreground: (h, w) maps in [0, 1] by image id; None has no background.
 
         Returns:
             The features on which `iter_maps` works: new ones where the encoder was trained.
         """
+        self._check_learnable(features)
         by_id = {record.id: record for record in images.records}
         records = [by_id[entry.id] for entry in features.entries]
         self._train(features, records, foreground, folder, progress)
         if self._settings().train_encoder:
             features = self.extract(ImageList(images.root, tuple(records)))
-        self._finish(features)
+        self._settle(features)
         return features
 
     def iter_maps(self, features: FeatureSet, indices: Iterable[int] | None = None) -> Iterator[PartMaps]:
@@ -125,12 +125,12 @@ class CoPartSegmentation(PartDiscoverer):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments; the configuration as plain data."""
-        return super().get_params(deep) | {"config": load_config(self.config).to_dict()}
+        return super().get_params(deep) | {"training": load_config(self.training).to_dict()}
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _settings(self) -> ScopsConfig:
-        config = load_config(self.config)
+        config = load_config(self.training)
         return config if self.steps is None else replace(config, steps=self.steps)
 
     def _train(
@@ -138,7 +138,7 @@ class CoPartSegmentation(PartDiscoverer):
         features: FeatureSet,
         records: Sequence[ImageRecord] | None,
         foreground: Foreground | None,
-        folder: str | os.PathLike[str] | None,
+        folder: Path | None,
         progress: ProgressMaker | None,
     ) -> None:
         config, device = self._settings(), resolve_device(self.device)
@@ -161,7 +161,7 @@ class CoPartSegmentation(PartDiscoverer):
             config,
             seed=self.seed,
             device=device,
-            folder=Path(folder) if folder is not None else None,
+            folder=folder,
             made_with={"features": features.key, "num_parts": self.num_parts, "background": background},
             workers=self.workers,
             progress=progress,
@@ -204,10 +204,6 @@ class CoPartSegmentation(PartDiscoverer):
         with torch.inference_mode():
             return self.head_(features.float()).softmax(dim=1)
 
-    def _finish(self, features: FeatureSet) -> None:
-        self.num_parts_, self.num_channels_ = self.num_parts, features.num_channels
-        self._order_canonically(features)
-
     # -- the base's contract ----------------------------------------------------------------------------------------
 
     def _fit_features(self, features: FeatureSet) -> None:
@@ -240,7 +236,7 @@ class CoPartSegmentation(PartDiscoverer):
         num_maps, channels = head["branches.0.weight"].shape[:2]
         self.head_ = AtrousHead(channels, num_maps, config.rates).eval()
         self.head_.load_state_dict(head)
-        if config.output_stride and isinstance(self.backbone, Backbone):
+        if config.output_stride and isinstance(self.backbone, Backbone) and not hasattr(self, "_trained"):
             self.backbone = dilated(self.backbone, config.output_stride)
 
     def _reorder(self, order: Tensor) -> None:
