@@ -35,12 +35,13 @@ def part_regions(labels: np.ndarray, image: int = 0) -> np.ndarray:
     regions = np.zeros(len(present := present_parts(labels)), REGION)
     for region, label in zip(regions, present, strict=True):
         mask = (labels == label).view(np.uint8)
-        moments = cv2.moments(mask, binaryImage=True)
+        x, y, box_width, box_height = cv2.boundingRect(mask)
+        moments = cv2.moments(mask[y : y + box_height, x : x + box_width], binaryImage=True)
         area = moments["m00"]
         region["image"], region["label"], region["area"] = image, label, round(area)
-        region["x"], region["y"], region["width"], region["height"] = cv2.boundingRect(mask)
-        region["center_x"] = (moments["m10"] / area + 0.5) / width
-        region["center_y"] = (moments["m01"] / area + 0.5) / height
+        region["x"], region["y"], region["width"], region["height"] = x, y, box_width, box_height
+        region["center_x"] = (x + moments["m10"] / area + 0.5) / width
+        region["center_y"] = (y + moments["m01"] / area + 0.5) / height
         region["share"] = area / labels.size
     return regions
 

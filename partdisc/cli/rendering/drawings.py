@@ -132,7 +132,9 @@ def _name_of(sources: Sources, label: int) -> str:
     """A discovered part's own name, with that of the annotated part it was matched to."""
     own = sources.runs[0].masks.names.of(label)
     key = sources.shown.runs[0].of()[label]
-    if not 0 < key <= sources.shown.num_annotated:
+    if key == 0:
+        return f"{own} = background"
+    if key > sources.shown.num_annotated:
         return own
     return f"{own} = {sources.shown.parts[key - 1].name}"
 

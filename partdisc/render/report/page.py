@@ -45,7 +45,7 @@ def page_context(
         "parts": part_facts(run, shown, frequencies, patches),
         "shown": shown.parts,
         "scores": score_rows(runs),
-        "controls": control_rows(run),
+        "controls": control_table(run),
         "notes": [str(note) for note in run.metrics.get("notes", [])],
         "part_scores": part_score_rows(runs),
         "run_names": [each.name for each in runs],
@@ -119,16 +119,17 @@ def _interval(run: RunView, key: str) -> tuple[float, float] | None:
     return (bounds[0], bounds[1]) if isinstance(bounds, list) and None not in bounds else None
 
 
-def control_rows(run: RunView) -> list[dict[str, Any]]:
+def control_table(run: RunView) -> dict[str, Any]:
     """What labellings without any learning score, or why there is no number."""
+    controls = run.metrics.get("controls", {})
+    scored = [value for value in controls.values() if isinstance(value, Mapping)]
+    keys = [key for key in SCORE_NAMES if any(key in value for value in scored)]
     rows = []
-    for name, value in run.metrics.get("controls", {}).items():
-        if isinstance(value, Mapping):
-            scores = {score_name(k): v for k, v in value.items() if k in SCORE_NAMES}
-            rows.append({"name": name.replace("_", " "), "scores": scores, "text": ""})
-        else:
-            rows.append({"name": name.replace("_", " "), "scores": {}, "text": str(value)})
-    return rows
+    for name, value in controls.items():
+        numbers = [value.get(key) for key in keys] if isinstance(value, Mapping) else []
+        text = "" if isinstance(value, Mapping) else str(value)
+        rows.append({"name": name.replace("_", " "), "numbers": numbers, "text": text})
+    return {"columns": [score_name(key) for key in keys], "rows": rows}
 
 
 def part_score_rows(runs: Sequence[RunView]) -> list[dict[str, Any]]:

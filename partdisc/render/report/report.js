@@ -125,6 +125,12 @@ const partdisc = (() => {
     gallery.style.height = `${Math.ceil(order.length / columns) * layout.height}px`;
   }
 
+  // a picture without address gives its memory back at once, not when the page is next swept
+  function drop(cell) {
+    for (const image of cell.querySelectorAll("img")) image.removeAttribute("src");
+    cell.remove();
+  }
+
   function draw() {
     const gallery = byId("gallery");
     const top = -gallery.getBoundingClientRect().top;
@@ -133,7 +139,7 @@ const partdisc = (() => {
     for (const [position, cell] of cells) {
       if (position < first || position >= last) {
         if (cell === document.activeElement) continue; // keep the focus where it is
-        cell.remove();
+        drop(cell);
         cells.delete(position);
       }
     }
@@ -146,7 +152,7 @@ const partdisc = (() => {
   }
 
   function redraw() {
-    for (const cell of cells.values()) cell.remove();
+    for (const cell of cells.values()) drop(cell);
     cells.clear();
     measure();
     draw();
