@@ -6,6 +6,7 @@ Exit status: 0 done; 2 the user can mend it (one line on stderr); 1 a bug; 130 i
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import signal
@@ -28,6 +29,9 @@ COMMANDS = {
     "export": "write part masks in the format of another tool",
     "make-synthetic": "draw a synthetic, exactly annotated set in PartImageNet's layout",
 }
+
+# what the machine refuses and its owner can mend: a full disk, a quota, a folder that may not be written
+MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE)
 
 EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -73,19 +77,32 @@ def run_command(command: str, argv: Sequence[str] | None = None, prog: str | Non
         message = " ".join(str(error).split("\n"))
         print(f"{prog}: {message}", file=sys.stderr)
         return EXIT_USER
-    except KeyboardInterrupt as error:
-        print(f"{prog}: interrupted. {error}".rstrip(), file=sys.stderr)
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # whoever read stdout has left (`| head`); not an error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in MACHINE_ERRORS:
+            return _report_bug(prog)
+        place = f" ({error.filename})" if error.filename else ""
+        print(
+            f"{prog}: {error.strerror}{place}. What is finished is kept; mend it and use --resume.",
+            file=sys.stderr,
+        )
+        return EXIT_USER
+    except KeyboardInterrupt as error:
+        print(f"{prog}: interrupted. {error}".rstrip(), file=sys.stderr)
+        return EXIT_INTERRUPTED
     except Exception:
-        traceback.print_exc()
-        print(f"{prog}: this is a bug in partdisc; please report it with the lines above.", file=sys.stderr)
-        return EXIT_BUG
+        return _report_bug(prog)
     finally:
         signal.signal(signal.SIGTERM, previous)
     return 0
+
+
+def _report_bug(prog: str) -> int:
+    traceback.print_exc()
+    print(f"{prog}: this is a bug in partdisc; please report it with the lines above.", file=sys.stderr)
+    return EXIT_BUG
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -219,7 +219,8 @@ class PartDiscoverer(ABC):
         self._check_fitted()
         backbone = self.get_backbone()
         params = self.get_params() | {"backbone": backbone.name, "num_parts": self.num_parts_}
-        params |= {"layers": [layer.name for layer in backbone.layers], "device": "auto", "weights": "auto"}
+        params |= {"layers": [layer.name for layer in backbone.layers], "weights": "auto"}
+        params |= {"device": "auto", "workers": 0}  # of this machine, not of the model
         tensors = {f"method.{k}": v for k, v in self._state().items()} | {"areas": self.areas_}
         if backbone.weights not in FETCHABLE:
             params["weights"] = "random"

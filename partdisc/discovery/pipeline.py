@@ -5,6 +5,7 @@ Every stage leaves whole files and is skipped when they are there, so a run goes
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -20,7 +21,13 @@ from partdisc.discovery.models import create_discoverer, load_discoverer, save_a
 from partdisc.discovery.numbering import number_like
 from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute
 from partdisc.errors import ConfigError, DataError
-from partdisc.features.extraction import features_key, fits_in_memory, plan_extraction, run_extraction
+from partdisc.features.extraction import (
+    ExtractionPlan,
+    features_key,
+    fits_in_memory,
+    plan_extraction,
+    run_extraction,
+)
 from partdisc.progress import Progress, StepLog
 from partdisc.store import files
 from partdisc.store.features import FeatureSet, FeatureStore, check_dtype
@@ -98,6 +105,9 @@ class _Pipeline:
         discoverer = self._start()  # checks method, model, backbone and device before images are looked at
         images = list_images(source, limit=settings.limit, workers=self.runtime.num_workers)
         self._check_images(images)
+        if self.writer.was_done:
+            self._say(f"{self.root} is finished; nothing is left to do.")
+            return
         skipped = [{"id": s.id, "reason": s.reason} for s in images.skipped]
         self.writer.update(
             images_root=str(images.root.absolute()),
@@ -175,8 +185,10 @@ class _Pipeline:
         )
         key = features_key(images, backbone, image_size=discoverer.image_size, dtype=settings.feature_dtype)
         store = None
-        if self._features_on_disk(plan.num_bytes):
-            files.check_free_space(self.root, int(1.1 * plan.num_bytes), what="Keeping the features")
+        on_disk = self._features_on_disk(plan.num_bytes)
+        needed = self._bytes_of_results(discoverer, plan) + (plan.num_bytes if on_disk else 0)
+        files.check_free_space(self.root, needed, what="The run")
+        if on_disk:
             store = FeatureStore(self.root / "features", key)
         where = f"on disk in {self.root / 'features'}" if store else "in memory"
         self._say(f"{len(images)} images; features of {plan.num_bytes / 2**20:.0f} MiB are kept {where}")
@@ -191,6 +203,18 @@ class _Pipeline:
                 progress=progress,
                 key=key,
             )
+
+    def _bytes_of_results(self, discoverer: PartDiscoverer, plan: ExtractionPlan) -> int:
+        """An estimate from above: masks at 1 bit a pixel, soft maps in float16, some overlays."""
+        records = [record for shard in plan.shards for batch in shard for record in batch]
+        pixels = sum(record.width * record.height for record in records)
+        backbone = discoverer.get_backbone()
+        cells = sum(math.prod(backbone.grid(*plan.sizes[record.id])) for record in records)
+        overlays = (
+            len(records) if self.settings.overlays is None else min(self.settings.overlays, len(records))
+        )
+        maps = 2 * (discoverer.num_parts + 1) * cells if self.settings.maps else 0
+        return pixels // 8 + maps + overlays * 300_000
 
     def _features_on_disk(self, num_bytes: int) -> bool:
         if self.settings.keep_features or (self.root / "features").exists():

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from partdisc.errors import ArtifactError, ConfigError, DataError
@@ -192,8 +192,8 @@ class FeatureStore:
             "skipped": json.dumps(shard.skipped),
         }
         try:
-            with files.atomic_path(self.path(number)) as partial:
-                save_file({"features": shard.features.contiguous()}, partial, metadata=metadata)
+            # serialised here: save_file has temporary files of its own, which a kill would leave
+            files.write_bytes(self.path(number), save({"features": shard.features.contiguous()}, metadata))
         except (OSError, SafetensorError) as error:
             raise ArtifactError(f"Cannot write features to {self.folder}: {error}.") from error
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from partdisc.errors import ArtifactError
 from partdisc.parts import PartMaps
@@ -30,8 +30,7 @@ def write_maps(path: str | os.PathLike[str], maps: Sequence[PartMaps]) -> None:
     entries = [
         {"id": m.image_id, "size": list(m.size), "content": list(m.content or m.maps.shape[1:])} for m in maps
     ]
-    with files.atomic_path(path) as partial:
-        save_file(tensors, partial, metadata={"images": json.dumps(entries)})
+    files.write_bytes(path, save(tensors, metadata={"images": json.dumps(entries)}))
 
 
 class MapStore(Mapping[str, PartMaps]):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from partdisc.errors import ArtifactError
@@ -27,8 +27,7 @@ def write_model(folder: str | os.PathLike[str], config: dict[str, Any], tensors:
     root.mkdir(parents=True, exist_ok=True)
     (root / "config.json").unlink(missing_ok=True)
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with files.atomic_path(root / "weights.safetensors") as partial:
-        save_file(kept, partial)
+    files.write_bytes(root / "weights.safetensors", save(kept))
     described = {name: _describe(tensor) for name, tensor in kept.items()}
     files.write_json(root / "config.json", {**config, "tensors": described}, schema=SCHEMA, version=VERSION)
 

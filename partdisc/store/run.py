@@ -219,6 +219,8 @@ class RunWriter:
         """Merge `values` into run.json and write it."""
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         self.info = {**self.info, **values, "status": status, "updated": now}
+        if status == "done":
+            self.info.pop("error", None)  # of an earlier attempt
         body = {k: v for k, v in self.info.items() if k not in ("schema", "version")}
         files.write_json(self.root / "run.json", body, schema=SCHEMA, version=VERSION)
 

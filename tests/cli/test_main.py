@@ -61,6 +61,16 @@ def test_a_bug_is_exit_1_with_its_traceback(monkeypatch, capsys):
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_a_full_disk_is_no_bug(monkeypatch, capsys):
+    def fill(*args):
+        raise OSError(28, "No space left on device", "RUN/parts/masks/a.png")
+
+    monkeypatch.setattr("partdisc.cli.name.name_parts", fill)
+    assert run_command("name", ["RUN"]) == 2
+    [line] = capsys.readouterr().err.strip().splitlines()
+    assert "No space left on device (RUN/parts/masks/a.png)" in line
+
+
 def test_an_interruption_is_130(monkeypatch, capsys):
     def stop(*args):
         raise KeyboardInterrupt

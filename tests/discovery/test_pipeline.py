@@ -43,9 +43,7 @@ def contents(root: Path) -> dict[str, bytes | list]:
         if name == "run.json":
             info = json.loads(found[name])
             found[name] = {
-                k: v
-                for k, v in info.items()
-                if k not in ("started", "updated", "command", "runtime", "error")
+                k: v for k, v in info.items() if k not in ("started", "updated", "command", "runtime")
             }
         elif name == "log.jsonl":
             found[name] = sorted(found[name].splitlines())
@@ -162,11 +160,23 @@ def _interrupt(*args, **keywords):
     raise KeyboardInterrupt
 
 
-def test_resume_of_a_finished_run_changes_nothing(painted, tmp_path):
+def test_resume_of_a_finished_run_does_and_changes_nothing(painted, tmp_path, monkeypatch):
     discover(painted, tmp_path / "a")
     before = contents(tmp_path / "a")
+    monkeypatch.setattr(pipeline, "run_extraction", _interrupt)
     discover(painted, tmp_path / "a", resume=True)
     assert contents(tmp_path / "a") == before
+
+
+def test_a_disk_too_small_is_told_before_the_work_begins(painted, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    with pytest.raises(ConfigError, match="The run needs about .* GiB"):
+        discover(painted, tmp_path / "a")
+
+
+def test_images_in_memory_have_no_file_to_come_back_to_but_get_their_masks(tmp_path):
+    run = discover(paint_images(3), tmp_path / "a")
+    assert [entry.id for entry in run.masks.entries] == ["image_00000", "image_00001", "image_00002"]
 
 
 def test_resume_refuses_other_settings_and_other_images(painted, tmp_path):
