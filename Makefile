@@ -37,11 +37,14 @@ endif
 	@echo "  $(CURDIR)/$(DEMO)/run/figures/contact_sheet.jpg"
 	@echo "  $(CURDIR)/$(DEMO)/run/figures/overlays/"
 
+# one process a core, each with one thread of arithmetic
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .
