@@ -82,7 +82,7 @@ def wait_for(browser, script, seconds=10):
 def pixels(browser, selector=".cell"):
     element = browser.find_element("css selector", selector)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-    wait_for(browser, "return [...document.querySelectorAll('.cell img')].every((image) => image.complete)")
+    wait_for(browser, "return [...document.querySelectorAll('.cell canvas')].every((c) => c.dataset.drawn)")
     time.sleep(0.3)
     return np.asarray(Image.open(io.BytesIO(element.screenshot_as_png)).convert("RGB")).astype(int)
 

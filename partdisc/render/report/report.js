@@ -35,10 +35,7 @@ const partdisc = (() => {
       if (shards.size <= KEEP_SHARDS) break;
       if (shards.get(old) !== null && old !== number) shards.delete(old);
     }
-    for (const [position, cell] of cells) {
-      if (Math.floor(order[position] / data.shard_size) === number) fill(cell.querySelector(".pictures"), order[position], true);
-    }
-    if (open >= 0 && Math.floor(order[open] / data.shard_size) === number) showDetail(open);
+    for (const frame of document.querySelectorAll(".frame")) addOverlay(frame);
   }
 
   function outlinesOf(index) {
@@ -71,22 +68,27 @@ const partdisc = (() => {
     return svg;
   }
 
+  // the outlines of a picture, now if they are loaded, else when they come
+  function addOverlay(frame) {
+    const index = Number(frame.dataset.index);
+    const layer = Number(frame.dataset.layer);
+    if (layer < 0 || frame.querySelector("svg")) return;
+    const outlines = outlinesOf(index);
+    if (outlines && outlines[layer]) frame.append(overlay(index, outlines[layer]));
+  }
+
   function picture(index, layer, square) {
     const frame = make("div", { class: "frame" });
     const [width, height] = data.sizes[index];
     if (!square) frame.style.aspectRatio = `${width} / ${height}`;
     const name = layer < 0 ? "image" : data.layers[layer];
     if (missing.has(index)) frame.append("no picture");
-    else frame.append(make("img", { src: thumbnail(index), alt: `${data.ids[index]}, ${name}`, decoding: "async" }));
-    const outlines = layer < 0 ? null : outlinesOf(index);
-    if (outlines && outlines[layer]) frame.append(overlay(index, outlines[layer]));
+    else frame.append(drawThumbnail(index, name));
+    Object.assign(frame.dataset, { index, layer });
+    addOverlay(frame);
     const figure = make("figure", { class: "picture" }, frame);
     if (!square || shownLayers.length > 1) figure.append(make("figcaption", {}, name));
     return figure;
-  }
-
-  function fill(box, index, square) {
-    box.replaceChildren(...shownLayers.map((layer) => picture(index, layer, square)));
   }
 
   function scoreText(index) {
@@ -98,8 +100,7 @@ const partdisc = (() => {
 
   function cellAt(position) {
     const index = order[position];
-    const box = make("div", { class: "pictures" });
-    fill(box, index, true);
+    const box = make("div", { class: "pictures" }, ...shownLayers.map((layer) => picture(index, layer, true)));
     const caption = make("span", { class: "caption" }, data.ids[index]);
     const sorted = byId("sort").value.split(":")[1];
     const value = sorted && data.scores[sorted] ? data.scores[sorted][index] : null;
@@ -125,10 +126,26 @@ const partdisc = (() => {
     gallery.style.height = `${Math.ceil(order.length / columns) * layout.height}px`;
   }
 
-  // a picture without address gives its memory back at once, not when the page is next swept
+  // an empty canvas gives its memory back at once, not when the page is next swept
   function drop(cell) {
-    for (const image of cell.querySelectorAll("img")) image.removeAttribute("src");
+    for (const canvas of cell.querySelectorAll("canvas")) canvas.width = 0;
     cell.remove();
+  }
+
+  /* Thumbnails are drawn on canvases: browsers keep the pixels of every <img> they ever showed, which for thousands of
+     them is hundreds of megabytes. Nothing is read back from a canvas. */
+  function drawThumbnail(index, name) {
+    const [width, height] = data.sizes[index];
+    const canvas = make("canvas", { width, height, role: "img", "aria-label": `${data.ids[index]}, ${name}` });
+    const image = new Image();
+    image.onload = async () => {
+      const bitmap = await createImageBitmap(image);
+      if (canvas.width) canvas.getContext("2d").drawImage(bitmap, 0, 0);
+      bitmap.close();
+      canvas.dataset.drawn = "yes";
+    };
+    image.src = thumbnail(index);
+    return canvas;
   }
 
   function draw() {
