@@ -48,7 +48,7 @@ class CoPartSegmentation(PartDiscoverer):
         num_parts: K.
         backbone, layers, weights, image_size, feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`;
             `batch_size` is of the extraction, the training's stands in `training`.
-        training: a `ScopsConfig`, its settings as a dictionary, a shipped name ("fast", "paper", "gpu") or a JSON file.
+        training: a `ScopsConfig`, its settings as a dictionary, a shipped name ("fast", "gpu", "paper") or a file.
         steps: number of training steps, in place of the configuration's.
 
     Attributes:
@@ -144,6 +144,8 @@ class CoPartSegmentation(PartDiscoverer):
         config, device = self._settings(), resolve_device(self.device)
         layers = features.key.get("backbone", {}).get("channels")
         scaling = non_negative_scaling(channel_statistics(features), layers)
+        encoder = self._encoder(config, device) if records is not None else None
+        data = self._data(features, scaling, records, encoder, foreground)
         start = find_start(
             features, scaling, self.num_parts, method=config.start, seed=self.seed, foreground=foreground
         )
@@ -152,12 +154,11 @@ class CoPartSegmentation(PartDiscoverer):
         head.standardize(start.mean, start.scale)
         if start.weight is not None and start.bias is not None:
             head.start_from(start.weight, start.bias)
-        encoder = self._encoder(config, device) if records is not None else None
         segmenter = Segmenter(head, encoder, config.train_encoder)
         objective = Objective(segmenter, start.basis, config, background=background, seed=self.seed)
         trainer = Trainer(
             objective,
-            self._data(features, scaling, records, encoder, foreground),
+            data,
             config,
             seed=self.seed,
             device=device,
