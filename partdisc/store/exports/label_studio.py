@@ -45,8 +45,8 @@ def _task(masks: MaskSet, entry: MaskEntry, labels: np.ndarray, url_prefix: str)
     result = []
     for region in part_masks(labels):
         for number, polygon in enumerate(mask_to_polygons(region.mask)):
-            # percentages of the image's sides
-            points = np.array(polygon).reshape(-1, 2) * (100 / entry.width, 100 / entry.height)
+            # percentages of the image's sides; divided last, so that the far side is 100 and nothing beyond
+            points = np.array(polygon).reshape(-1, 2) * 100 / (entry.width, entry.height)
             result.append(
                 {
                     "id": f"part{region.label}_{number}",

@@ -119,7 +119,8 @@ def test_label_studio_s_own_check_accepts_the_tasks(masks, tmp_path):
     interface = sdk.LabelInterface((tmp_path / "tasks.xml").read_text(encoding="utf-8"))
     interface.validate()
     for task in json.loads(path.read_text(encoding="utf-8")):
-        assert interface.validate_task(task)
+        assert interface.validate_task({"data": task["data"]})
+        assert all(interface.validate_prediction(prediction) for prediction in task["predictions"])
 
 
 def test_png_folder_is_an_annotated_set(masks, tmp_path):
