@@ -11,6 +11,7 @@ sheet. The same colour is the same part in every image.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -91,6 +92,8 @@ def run(arguments: argparse.Namespace) -> None:
         found = discover(images, out, command=[Path(sys.argv[0]).name, *sys.argv[1:]], **settings)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"Go on with: {_resume_command()}") from None
+    if int(os.environ.get("RANK", "0")) > 0:
+        return  # the first process of torchrun reports
     counts = found.info["counts"]
     print(
         f"{out}: {found.info['num_parts']} parts in {counts['images']} images, {counts['skipped']} skipped; "

@@ -61,6 +61,7 @@ class PartDiscoverer(ABC):
     """
 
     method: ClassVar[str]
+    trains_in_parallel: ClassVar[bool] = False  # whether several processes learn together
 
     num_parts: int
     _: KW_ONLY

@@ -19,6 +19,7 @@ from partdisc.discovery.figures import write_figures
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.models import create_discoverer, load_discoverer, save_and_reload
 from partdisc.discovery.numbering import number_like
+from partdisc.discovery.processes import Processes
 from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute
 from partdisc.errors import ConfigError, DataError
 from partdisc.features.extraction import (
@@ -76,10 +77,16 @@ def discover(
     runtime.check()
     if isinstance(images, (str, os.PathLike)) and Path(out).resolve().is_relative_to(Path(images).resolve()):
         raise ConfigError(f"Expected --out outside of the images' folder {images}, but got {out}.")
+    processes = Processes.join(resolve_device(device))
+    if processes.rank > 0:
+        processes.wait()  # until the folder is ready
+        _follow(images, Path(out), chosen, runtime)
+        return load_run(out)
     root = prepare_folder(out, resume=resume, overwrite=overwrite)
     with locked(root):
         if overwrite:
             clear_run(root)
+        processes.wait()
         writer = RunWriter(
             root, settings=asdict(chosen), runtime=asdict(runtime), command=command or ["partdisc.discover"]
         )
@@ -93,6 +100,45 @@ def discover(
     return load_run(root)
 
 
+def _start(root: Path, settings: DiscoverSettings, runtime: Runtime) -> PartDiscoverer:
+    device = resolve_device(runtime.device)
+    if _has_model(root):  # a run that goes on
+        discoverer = load_discoverer(root / "model")
+    elif settings.apply is not None:
+        discoverer = load_discoverer(settings.apply)
+    else:
+        assert settings.num_parts is not None  # checked
+        discoverer = create_discoverer(
+            settings.method,
+            settings.num_parts,
+            backbone=settings.backbone,
+            layers=settings.layers,
+            weights=settings.weights,
+            seed=settings.seed,
+            **settings.options,
+        )
+    discoverer.device = device
+    discoverer.workers = runtime.num_workers
+    if settings.image_size is not None:
+        discoverer.image_size = settings.image_size
+    discoverer.get_backbone()
+    return discoverer
+
+
+def _has_model(root: Path) -> bool:
+    return (root / "model" / "config.json").exists()
+
+
+def _follow(source: Any, root: Path, settings: DiscoverSettings, runtime: Runtime) -> None:
+    """Train beside the process that writes the run, as torchrun starts them; write nothing."""
+    discoverer = _start(root, settings, runtime)
+    if settings.apply is not None or _has_model(root) or not discoverer.trains_in_parallel:
+        return
+    images = list_images(source, limit=settings.limit, workers=runtime.num_workers)
+    discoverer.feature_dtype, discoverer.batch_size = settings.feature_dtype, settings.batch_size
+    discoverer.learn(images, discoverer.extract(images), folder=root / "checkpoints")
+
+
 class _Pipeline:
     """One run, stage by stage."""
 
@@ -102,7 +148,8 @@ class _Pipeline:
 
     def run(self, source: Any) -> None:
         settings = self.settings
-        discoverer = self._start()  # checks method, model, backbone and device before images are looked at
+        # checks method, model, backbone and device before images are looked at
+        discoverer = _start(self.root, settings, self.runtime)
         images = list_images(source, limit=settings.limit, workers=self.runtime.num_workers)
         self._check_images(images)
         if self.writer.was_done:
@@ -121,7 +168,7 @@ class _Pipeline:
             raise DataError(_first_skipped(features.skipped))
         if not len(features):
             raise DataError(f"No image could be decoded. {_first_skipped(skipped)}")
-        if not self._has_model():
+        if not _has_model(self.root):
             features = self._learn(discoverer, images, features)
             save_and_reload(discoverer, self.root / "model")
         masks = write_parts(
@@ -142,31 +189,6 @@ class _Pipeline:
             self._say(
                 f"{len(skipped)} images were skipped: {_first_skipped(skipped)} All are listed in run.json."
             )
-
-    def _start(self) -> PartDiscoverer:
-        settings = self.settings
-        device = resolve_device(self.runtime.device)
-        if self._has_model():  # a run that goes on
-            discoverer = load_discoverer(self.root / "model")
-        elif settings.apply is not None:
-            discoverer = load_discoverer(settings.apply)
-        else:
-            assert settings.num_parts is not None  # checked
-            discoverer = create_discoverer(
-                settings.method,
-                settings.num_parts,
-                backbone=settings.backbone,
-                layers=settings.layers,
-                weights=settings.weights,
-                seed=settings.seed,
-                **settings.options,
-            )
-        discoverer.device = device
-        discoverer.workers = self.runtime.num_workers
-        if settings.image_size is not None:
-            discoverer.image_size = settings.image_size
-        discoverer.get_backbone()
-        return discoverer
 
     def _check_images(self, images: ImageList) -> None:
         known = self.writer.info.get("images_digest")
@@ -222,9 +244,6 @@ class _Pipeline:
         if self.runtime.storage == "auto":
             return not fits_in_memory(num_bytes)
         return self.runtime.storage == "disk"
-
-    def _has_model(self) -> bool:
-        return (self.root / "model" / "config.json").exists()
 
     def _learn(self, discoverer: PartDiscoverer, images: ImageList, features: FeatureSet) -> FeatureSet:
         """Learn; returns the features that the parts are read off."""

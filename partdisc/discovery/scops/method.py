@@ -65,6 +65,7 @@ class CoPartSegmentation(PartDiscoverer):
     """
 
     method: ClassVar[str] = "scops"
+    trains_in_parallel: ClassVar[bool] = True
 
     training: ScopsConfig | dict[str, Any] | str = "fast"
     steps: int | None = None

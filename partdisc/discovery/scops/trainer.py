@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from partdisc.discovery.processes import Processes
 from partdisc.discovery.scops.batches import Batch, Stream, TrainingData
 from partdisc.discovery.scops.checkpoints import Checkpoint, read_latest, write_checkpoint
 from partdisc.discovery.scops.config import ScopsConfig
@@ -26,7 +27,6 @@ from partdisc.discovery.scops.optimization import (
     restore_optimizer,
     set_rates,
 )
-from partdisc.discovery.scops.processes import Processes
 from partdisc.discovery.scops.watch import CollapseWatch, check_finite
 from partdisc.errors import ConfigError
 from partdisc.progress import Progress
