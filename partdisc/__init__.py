@@ -34,6 +34,7 @@ _PUBLIC = {
     "match_parts": "partdisc.metrics",
     "non_negative_factorization": "partdisc.factorization",
     "part_iou": "partdisc.metrics",
+    "show": "partdisc.cli.rendering.notebook",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]
