@@ -18,7 +18,7 @@ from partdisc.render.legend import draw_legend, legend_texts
 from partdisc.render.marking import boundaries, hatch_lines, inner_points, paint_masks, present_parts
 from partdisc.render.palette import IGNORE_COLOR, part_palette
 from partdisc.render.pictures import to_rgb
-from partdisc.render.text import INK, draw_with_halo
+from partdisc.render.text import INK, Box, draw_with_halo, free_box
 from partdisc.store.masks import Color
 
 
@@ -133,14 +133,12 @@ class PartOverlay:
     def _write_names(self, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
         picture = Image.fromarray(pixels)
         draw = ImageDraw.Draw(picture)
+        size, bounds = _font_size(labels), (labels.shape[0], labels.shape[1])
+        taken: list[Box] = []
         for point in inner_points(labels):
-            draw_with_halo(
-                draw,
-                (point.x + 0.5, point.y + 0.5),
-                self._name(point.label),
-                _font_size(labels),
-                labels.shape,
-            )
+            name = self._name(point.label)
+            taken.append(free_box((point.x + 0.5, point.y + 0.5), name, size, bounds, taken))
+            draw_with_halo(draw, taken[-1], name, size)
         return np.array(picture)
 
     def _add_legend(self, pixels: np.ndarray, parts: list[int], palette: np.ndarray) -> np.ndarray:

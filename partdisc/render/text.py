@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -40,12 +41,38 @@ def shorten(text: str, width: int, size: int) -> str:
     return "…"
 
 
-def draw_with_halo(
-    draw: ImageDraw.ImageDraw, center: tuple[float, float], text: str, size: int, bounds: tuple[int, int]
-) -> None:
-    """Write white text with a dark rim around `center` (x, y), moved so that it stays inside `bounds` (H, W)."""
-    rim = max(1, size // 8)
-    half_width, half_height = text_width(text, size) / 2 + rim, size * 0.6 + rim
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def text_box(center: tuple[float, float], text: str, size: int, bounds: tuple[int, int]) -> Box:
+    """Where text around `center` (x, y) lies, moved so that it stays inside `bounds` (H, W)."""
+    half_width, half_height = text_width(text, size) / 2 + _rim(size), size * 0.6 + _rim(size)
     x = min(max(center[0], half_width), max(bounds[1] - half_width, bounds[1] / 2))
     y = min(max(center[1], half_height), max(bounds[0] - half_height, bounds[0] / 2))
-    draw.text((x, y), text, PAPER, font(size), anchor="mm", stroke_width=rim, stroke_fill=INK)
+    return x - half_width, y - half_height, x + half_width, y + half_height
+
+
+def free_box(
+    center: tuple[float, float], text: str, size: int, bounds: tuple[int, int], taken: Sequence[Box]
+) -> Box:
+    """`text_box`, moved up or down by at most two lines where other text is in the way."""
+    line = size * 1.2 + 2 * _rim(size)
+    for shift in (0, 1, -1, 2, -2):
+        box = text_box((center[0], center[1] + shift * line), text, size, bounds)
+        if not any(_overlap(box, other) for other in taken):
+            return box
+    return text_box(center, text, size, bounds)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _rim(size: int) -> int:
+    return max(1, size // 8)
+
+
+def draw_with_halo(draw: ImageDraw.ImageDraw, box: Box, text: str, size: int) -> None:
+    """Write white text with a dark rim in the middle of `box`."""
+    center = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    draw.text(center, text, PAPER, font(size), anchor="mm", stroke_width=_rim(size), stroke_fill=INK)

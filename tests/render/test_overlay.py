@@ -11,6 +11,7 @@ from partdisc.errors import ConfigError, DataError
 from partdisc.parts import PartMaps
 from partdisc.render.overlay import PartOverlay
 from partdisc.render.palette import part_palette
+from partdisc.render.text import free_box, text_box
 
 PLAIN = PartOverlay(contours=0)
 
@@ -142,6 +143,19 @@ def test_names_are_written_on_their_part():
     rows, columns = np.nonzero((overlay.annotate(image, labels) != image).any(2))
     assert rows.size
     assert (labels[rows, columns] == 1).all()
+
+
+def test_names_step_aside_for_each_other():
+    size, bounds = 10, (100, 200)
+    first = free_box((100, 50), "wheel", size, bounds, [])
+    second = free_box((104, 51), "mirror", size, bounds, [first])
+    assert second[1] >= first[3] or second[3] <= first[1]
+    assert free_box((20, 50), "door", size, bounds, [first]) == text_box((20, 50), "door", size, bounds)
+    for box in (text_box((0, 0), "door", size, bounds), text_box((200, 100), "door", size, bounds)):
+        assert box[0] >= 0
+        assert box[1] >= 0
+        assert box[2] <= 200
+        assert box[3] <= 100
 
 
 def test_soft_maps_mix_colors_by_share():
