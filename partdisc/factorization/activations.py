@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from partdisc.factorization.blocks import BlockReader
+from partdisc.factorization.threads import spread
 from partdisc.factorization.updates import hals_sweep, projected_gradient
 
 SWEEPS_PER_CHECK = 10
@@ -29,8 +30,13 @@ def solve_activations(
     gram = H @ H.T
     tol = 50 * torch.finfo(H.dtype).eps if tol is None else tol
     W = torch.empty(reader.shape[0], H.shape[0], dtype=H.dtype, device=H.device)
-    for rows, block in reader:
+
+    def visit(item: tuple[slice, torch.Tensor]) -> None:
+        rows, block = item
         W[rows] = _solve_block(gram, H @ block.T, tol, max_sweeps).T
+
+    for _ in spread(visit, reader, H.device):
+        pass
     return W
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from partdisc.factorization.blocks import BlockReader
+from partdisc.factorization.threads import spread
 from partdisc.factorization.updates import projected_gradient
 
 Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
@@ -125,14 +126,19 @@ def sums_over(
     product = torch.zeros(H.shape, dtype=torch.float64, device=H.device)
     total = torch.zeros(gram.shape, dtype=torch.float64, device=H.device)
     gradient = torch.zeros((), dtype=torch.float64, device=H.device)
-    for rows, block in reader:
-        part = W[:, rows]
+
+    def visit(item: tuple[slice, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rows, block = item
+        part, steepness = W[:, rows], torch.zeros_like(gradient)
         if update_w is not None:
             target = H @ block.T
-            gradient += projected_gradient(part, gram, target).double().square().sum()
+            steepness = projected_gradient(part, gram, target).double().square().sum()
             update_w(part, gram, target)
-        product += part @ block
-        total += part @ part.T
+        return part @ block, part @ part.T, steepness
+
+    for shares in spread(visit, reader, H.device):
+        for whole, share in zip((product, total, gradient), shares, strict=True):
+            whole += share
     return Statistics(product, total, gradient)
 
 

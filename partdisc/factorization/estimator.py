@@ -14,6 +14,7 @@ from partdisc.factorization.engine import Factorization
 from partdisc.factorization.nmf import non_negative_factorization
 from partdisc.factorization.streaming import StreamState, absorb
 from partdisc.factorization.survey import survey
+from partdisc.factorization.threads import one_thread
 
 
 class BasisModel(Estimator):
@@ -25,6 +26,7 @@ class BasisModel(Estimator):
     block_rows: int | None
     components_: Any
 
+    @one_thread()
     def transform(self, X: Any) -> Any:
         """Activations W (M, K) >= 0 of the rows of X for the learnt basis, solved to their optimum.
 
@@ -130,6 +132,7 @@ class NMF(BasisModel):
         """Learn the basis from X (M, C) and return its activations W (M, K); y is ignored."""
         return self._keep(non_negative_factorization(X, **self.get_params()))
 
+    @one_thread()
     def partial_fit(self, X: Any, y: Any = None) -> NMF:
         """Improve the basis by one batch of rows from a stream; the first batch starts it.
 

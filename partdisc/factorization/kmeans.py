@@ -18,6 +18,7 @@ from partdisc.factorization.checks import check_choice, check_count, check_numbe
 from partdisc.factorization.contract import Estimator
 from partdisc.factorization.sampling import pick_rows, sample_rows
 from partdisc.factorization.survey import survey
+from partdisc.factorization.threads import one_thread, spread
 
 INITS = ("k-means++", "random")
 SAMPLE_ROWS = 32_768  # starts are drawn among this many rows at most, so that memory stays bounded
@@ -107,6 +108,7 @@ class KMeans(Estimator):
         self.block_rows = block_rows
         self.device = device
 
+    @one_thread()
     def fit(self, X: Any, y: Any = None) -> KMeans:
         """Cluster the rows of X; y is ignored. Returns self.
 
@@ -139,11 +141,13 @@ class KMeans(Estimator):
         """Cluster the rows of X and return their labels (M,)."""
         return self.fit(X).labels_
 
+    @one_thread()
     def predict(self, X: Any) -> Any:
         """The nearest centre of each row of X, (M,) int64."""
         reader, centers = self._open(X)
         return reader.restore(_assign(reader, centers).labels)
 
+    @one_thread()
     def transform(self, X: Any) -> Any:
         """Distances of the rows of X to all centres, (M, K)."""
         reader, centers = self._open(X)
@@ -220,10 +224,15 @@ def _assign(reader: BlockReader, centers: torch.Tensor) -> _Assignment:
     labels = torch.empty(M, dtype=torch.int64, device=reader.device)
     distances = torch.empty(M, dtype=reader.dtype, device=reader.device)
     sums = torch.zeros(centers.shape, dtype=torch.float64, device=reader.device)
-    for rows, block in reader:
+
+    def visit(item: tuple[slice, torch.Tensor]) -> torch.Tensor:
+        rows, block = item
         distances[rows], labels[rows] = _squared_distances(block, centers).min(dim=1)
         indicator = torch.nn.functional.one_hot(labels[rows], K).to(reader.dtype)
-        sums += indicator.T @ block
+        return indicator.T @ block
+
+    for share in spread(visit, reader, reader.device):
+        sums += share
     return _Assignment(labels, distances, sums, torch.bincount(labels, minlength=K).double())
 
 

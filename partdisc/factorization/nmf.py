@@ -18,6 +18,7 @@ from partdisc.factorization.compressed import compressed_start
 from partdisc.factorization.engine import Factorization, Rule, iterate, sums_over
 from partdisc.factorization.initialization import INITS, Start, given_start, start_factors
 from partdisc.factorization.survey import Survey, survey
+from partdisc.factorization.threads import one_thread
 from partdisc.factorization.updates import hals_sweep, multiplicative_step
 
 SOLVERS = ("hals", "mu")
@@ -27,6 +28,7 @@ GAIN_SHARE = 0.1  # an iteration that gains a tenth of `tol` counts as rest
 MU_CHECK_EVERY = 10  # iterations between two looks at the error, as in the paper
 
 
+@one_thread()
 def non_negative_factorization(
     X: Any,
     num_components: int,

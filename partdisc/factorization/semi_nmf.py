@@ -22,6 +22,7 @@ from partdisc.factorization.initialization import truncated_svd
 from partdisc.factorization.kmeans import KMeans
 from partdisc.factorization.nmf import gradient_fell
 from partdisc.factorization.survey import survey
+from partdisc.factorization.threads import one_thread
 from partdisc.factorization.updates import hals_sweep, least_squares_step
 
 INITS = ("kmeans", "svd", "random")
@@ -74,6 +75,7 @@ class SemiNMF(BasisModel):
         self.block_rows = block_rows
         self.device = device
 
+    @one_thread()
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Learn the basis from X (M, C) and return its activations W (M, K) >= 0; y is ignored."""
         check_count("num_components", self.num_components)

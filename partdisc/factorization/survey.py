@@ -8,6 +8,7 @@ import torch
 
 from partdisc.factorization.blocks import BlockReader
 from partdisc.factorization.checks import check_finite, check_non_negative
+from partdisc.factorization.threads import spread
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,20 @@ def survey(reader: BlockReader, *, signed: bool = False) -> Survey:
     """
     square = torch.zeros((), dtype=torch.float64, device=reader.device)
     total, smallest = square.clone(), torch.full_like(square, torch.inf)
-    for _, block in reader:
-        # row by row in the working precision, then in double: exact to its last digits whatever the size of X
-        square += torch.linalg.vector_norm(block, dim=1).double().square().sum()
-        total += block.sum(dim=1).double().sum()
-        smallest = torch.minimum(smallest, block.min().double())
+    for of_square, of_total, of_smallest in spread(_survey_block, reader, reader.device):
+        square += of_square
+        total += of_total
+        smallest = torch.minimum(smallest, of_smallest)
     M, C = reader.shape
     found = Survey(square.item(), total.item() / (M * C), smallest.item())
     check_finite(found.square)
     if not signed:
         check_non_negative(found.smallest)
     return found
+
+
+def _survey_block(item: tuple[slice, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    block = item[1]
+    # row by row in the working precision, then in double: exact to its last digits whatever the size of X
+    square = torch.linalg.vector_norm(block, dim=1).double().square().sum()
+    return square, block.sum(dim=1).double().sum(), block.min().double()
