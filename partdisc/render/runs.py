@@ -50,12 +50,20 @@ class RunView:
     categories: dict[str, str] = field(default_factory=dict)
 
     @property
+    def common_targets(self) -> tuple[int, ...] | None:
+        """The matching that holds for every image: of "all", or of the only category."""
+        return self.targets.get("all") or (
+            next(iter(self.targets.values())) if len(self.targets) == 1 else None
+        )
+
+    @property
     def part_ious(self) -> list[float | None]:
         """IoU of the annotated part each discovered part 1..K is matched to; None where there is none."""
-        if "all" not in self.targets:
+        targets = self.common_targets
+        if targets is None:
             return [None] * self.masks.num_parts
         scores = {part.get("id"): part.get("iou") for part in self.metrics.get("per_part", [])}
-        return [scores.get(target) if target > 0 else None for target in self.targets["all"][1:]]
+        return [scores.get(target) if target > 0 else None for target in targets[1:]]
 
 
 def open_run(folder: str | os.PathLike[str], name: str | None = None) -> RunView:

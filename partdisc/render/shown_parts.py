@@ -32,16 +32,16 @@ class RunKeys:
     """The keys of a run's labels 0..K; 0 is not shown.
 
     Attributes:
-        own: where no matching holds.
-        groups: by name of the group a matching was fitted for; "all" holds for every image.
+        common: for images whose category has no matching of its own.
+        groups: by category.
     """
 
-    own: tuple[int, ...]
+    common: tuple[int, ...]
     groups: Mapping[str, tuple[int, ...]]
 
     def of(self, category: str | None = None) -> tuple[int, ...]:
         """The keys that hold for an image of this category."""
-        return self.groups.get("all") or self.groups.get(category or "") or self.own
+        return self.groups.get(category or "", self.common)
 
 
 @dataclass(frozen=True)
@@ -93,16 +93,18 @@ def unify_parts(runs: Sequence[RunView], annotated_names: Sequence[str] = ()) ->
                 own.append(len(names))
             else:
                 own.append(0)
-        groups = {
-            group: tuple(own[k] if target < 0 else target for k, target in enumerate(targets))
-            for group, targets in run.targets.items()
-        }
-        run_keys.append(RunKeys(tuple(own), groups))
+        groups = {group: _keys(targets, own) for group, targets in run.targets.items()}
+        common = run.common_targets
+        run_keys.append(RunKeys(_keys(common, own) if common else tuple(own), groups))
     return ShownParts(_shown(names), tuple(run_keys), len(annotated_names))
 
 
 def _is_unmatched_somewhere(run: RunView, label: int) -> bool:
-    return "all" not in run.targets or run.targets["all"][label] < 0
+    return run.common_targets is None or run.common_targets[label] < 0
+
+
+def _keys(targets: Sequence[int], own: Sequence[int]) -> tuple[int, ...]:
+    return tuple(own[label] if target < 0 else target for label, target in enumerate(targets))
 
 
 def _shown(names: Sequence[str]) -> tuple[ShownPart, ...]:

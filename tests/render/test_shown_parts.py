@@ -26,6 +26,14 @@ def test_each_category_goes_by_its_own_matching(make_run):
     assert keys.of("fish") == keys.of() == (0, 4, 5, 6)
 
 
+def test_the_only_category_holds_for_every_image(make_run):
+    run = open_run(make_run())
+    run.targets = {"car": (0, 3, 2, -1)}
+    (keys,) = unify_parts([run], run.annotated_names).runs
+    assert keys.of() == keys.of("car") == (0, 3, 2, 4)
+    assert run.part_ious == [0.3, 0.2, None]
+
+
 def test_without_annotation_parts_are_those_of_the_run(make_run):
     runs = [open_run(make_run("one", num_parts=2)), open_run(make_run("two", num_parts=3))]
     shown = unify_parts(runs)
