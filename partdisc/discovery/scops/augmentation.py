@@ -14,33 +14,44 @@ import torch
 from torch import Tensor
 
 from partdisc.discovery.scops.config import ScopsConfig
-from partdisc.geometry.thin_plate import control_grid, fit_spline
-from partdisc.geometry.warps import ThinPlateWarp, Warp, similarity
+from partdisc.geometry.thin_plate import ThinPlateSpline, control_grid, fit_spline
+from partdisc.geometry.warps import AffineWarp, ThinPlateWarp, Warp, similarity
 
 # luma and two chroma axes (NTSC), in which a hue turns by rotation
 YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 
 
-def sample_warp(seed: int, positions: Sequence[int], config: ScopsConfig, centres: Tensor) -> Warp:
+def sample_warp(
+    seed: int,
+    positions: Sequence[int],
+    config: ScopsConfig,
+    centres: Tensor,
+    device: torch.device | str = "cpu",
+) -> Warp:
     """A similarity about each image's centre, followed by a thin-plate spline.
 
     Args:
         seed: the run's.
         positions: each image's place in the stream of images.
         config: ranges.
-        centres: (B, 2) of the images, in the canvas.
+        centres: (B, 2) of the images, in the canvas; on the CPU, where everything is drawn.
+        device: of the warp.
     """
     points = config.bend_points**2
     draws = np.stack([_generator(seed, p, 0).uniform(-1, 1, 4 + 2 * points) for p in positions])
-    draw = torch.from_numpy(draws).to(centres)
+    draw = torch.from_numpy(draws).float()
     low, high = map(math.log, config.scale)
     scale = ((low + high) / 2 + draw[:, 1] * (high - low) / 2).exp()
-    warp = similarity(draw[:, 0] * math.radians(config.rotation), scale, draw[:, 2:4] * config.shift, centres)
+    turned = similarity(
+        draw[:, 0] * math.radians(config.rotation), scale, draw[:, 2:4] * config.shift, centres
+    )
+    warp = AffineWarp(turned.matrix.to(device))
     if config.bend == 0:
         return warp
     moves = config.bend * draw[:, 4:].unflatten(1, (points, 2))
-    control = control_grid(config.bend_points, dtype=centres.dtype, device=centres.device)
-    return warp.then(ThinPlateWarp(fit_spline(control, moves)))
+    spline = fit_spline(control_grid(config.bend_points), moves)
+    bent = ThinPlateSpline(spline.control.to(device), spline.coefficients.to(device))
+    return warp.then(ThinPlateWarp(bent))
 
 
 def sample_colours(seed: int, positions: Sequence[int], config: ScopsConfig) -> Tensor:

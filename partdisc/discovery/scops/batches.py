@@ -74,9 +74,9 @@ class Batch:
     foreground: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
+        """The batch on a device, but for the centres: warps are drawn on the CPU."""
         moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
-        return replace(self, **moved)
+        return replace(self, **moved | {"centres": self.centres})
 
 
 class TrainingData:

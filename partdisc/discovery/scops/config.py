@@ -69,8 +69,8 @@ class ScopsConfig:
     batch_size: int = 8
     accumulate: int = 1
     optimizer: str = "adamw"
-    learning_rate: float = 1e-4
-    head_factor: float = 10.0
+    learning_rate: float = 1e-5
+    head_factor: float = 1.0
     basis_learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     schedule: str = "cosine"
@@ -79,11 +79,11 @@ class ScopsConfig:
     precision: str = "float32"
     ema: float = 0.99
 
-    concentration: float = 0.1
+    concentration: float = 0.05
     equivariance: float = 1.0
     centroids: float = 1.0
     semantic: float = 1.0
-    orthonormality: float = 0.1
+    orthonormality: float = 0.02
     foreground: float = 1.0
 
     rotation: float = 60.0

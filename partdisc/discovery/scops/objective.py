@@ -38,7 +38,7 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The total loss, and what it is made of: each term (unweighted), and "areas" (K,) of the parts."""
         config = self.config
-        warp = sample_warp(self.seed, batch.positions, config, batch.centres)
+        warp = sample_warp(self.seed, batch.positions, config, batch.centres, batch.valid.device)
         # as SCOPS has it, the image itself is not recoloured: its features are the teacher's
         plain = self._logits(batch.inputs if self.segmenter.train_encoder else batch.features, batch, False)
         moved = self._logits(self._warped(batch, warp), batch, True)

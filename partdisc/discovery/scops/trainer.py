@@ -144,7 +144,8 @@ class Trainer:
         self.scaler.update()
         self.objective.project()
         self.average.update(self.objective, self.step)
-        return sums, sums.pop("areas"), norm
+        areas = sums.pop("areas")
+        return sums, areas, norm
 
     def _autocast(self) -> contextlib.AbstractContextManager:
         if self.config.precision == "float32":
