@@ -7,9 +7,9 @@ Two settings, from 150 images each of the sets carparts and ccp at 448 px throug
 "last": 30,000 locations of the last layer (1,280 channels, post-ReLU), K = 16; "joined": 100,000 locations of strides
 16 and 32, standardised without shift and split into positive and negative halves (864 channels), K = 32. Every peer
 runs with its own defaults and at most 200 iterations, scikit-learn as NMF(solver="cd", init="nndsvda"). partdisc runs
-before and after each peer in the same process, and the ratio is the peer's time over the mean of these two, on the clock and in processor time. Errors
-‖X − WH‖ / ‖X‖ are all computed here, in float64. Peers: pip install partdisc[bench]. Writes results/speed_nmf.json
-and results/speed_nmf.md.
+before and after each peer in the same process, and the ratio is the peer's time over the mean of these two, on the
+clock and in processor time (which other work on the machine disturbs less). Errors ‖X − WH‖ / ‖X‖ are all computed
+here, in float64. Peers: pip install partdisc[bench]. Writes results/speed_nmf.json and results/speed_nmf.md.
 """
 
 from __future__ import annotations

@@ -14,18 +14,20 @@ replaces the best so far if its loss is lower. A few such cycles find what dozen
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from partdisc.factorization.blocks import BlockReader, TensorBlocks
 from partdisc.factorization.initialization import Start, random_factors, truncated_svd
 from partdisc.factorization.sampling import sample_rows
+from partdisc.factorization.threads import spread
 from partdisc.factorization.updates import hals_sweep
 
 SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 8192, 256
 WIDTH_PER_COMPONENT = 3
-CYCLES = 5
-DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 20, 8, 1, 5, 10  # iterations at each stage
+CYCLES, BRANCHES = 3, 2  # branches of a cycle are worked on in parallel
+DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 20, 8, 1, 5, 5  # iterations at each stage
 SWEEPS = 2
 
 
@@ -82,11 +84,16 @@ def _search(sketch: Sketch, num_components: int, generator: torch.Generator) -> 
     W, H = _random(sketch, num_components, scale, generator)
     best = _descend(sketch, W, H, DESCENT)
     for _ in range(CYCLES):
-        W, H = _random(sketch, max(1, num_components // 2), scale, generator)
-        grown = _descend(sketch, torch.cat([best.W, W]), torch.cat([best.H, H]), AFTER_GROWTH)
-        candidate = _prune(sketch, grown, num_components)
-        best = min(best, candidate, key=lambda found: found.loss)
+        additions = [_random(sketch, max(1, num_components // 2), scale, generator) for _ in range(BRANCHES)]
+        candidates = spread(partial(_regrow, sketch, best), additions, W.device)
+        best = min(best, *candidates, key=lambda found: found.loss)
     return best
+
+
+def _regrow(sketch: Sketch, found: _Candidate, addition: Start) -> _Candidate:
+    """Add components, descend, and take out as many again."""
+    W, H = (torch.cat(pair) for pair in zip((found.W, found.H), addition, strict=True))
+    return _prune(sketch, _descend(sketch, W, H, AFTER_GROWTH), len(found.H))
 
 
 def _prune(sketch: Sketch, found: _Candidate, num_components: int) -> _Candidate:

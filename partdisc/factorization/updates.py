@@ -24,11 +24,12 @@ def hals_sweep(V: torch.Tensor, gram: torch.Tensor, product: torch.Tensor, sweep
         sweeps: how often to go over all components.
     """
     couplings, targets = scaled_system(gram, product)
-    value = torch.empty_like(targets[0])
+    others, value = V.T, torch.empty_like(targets[0])
+    rows = list(zip(V.unbind(), couplings.unbind(), targets.unbind(), strict=True))
     for _ in range(sweeps):
-        for k in range(V.shape[0]):
-            torch.addmv(targets[k], V.T, couplings[k], alpha=-1, out=value)
-            torch.clamp(value, min=0, out=V[k])
+        for row, coupling, target in rows:
+            torch.addmv(target, others, coupling, alpha=-1, out=value)
+            torch.clamp(value, min=0, out=row)
 
 
 def scaled_system(gram: torch.Tensor, product: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
