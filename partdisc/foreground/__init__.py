@@ -1,1 +1,17 @@
-"""See the modules of this package."""
+"""Which cells belong to the objects, without labels."""
+
+from partdisc.foreground.auto import AUTO, CLASS_ESTIMATORS, ESTIMATORS, combine_evidence, fit_foreground
+from partdisc.foreground.classes import class_logits
+from partdisc.foreground.grids import grid_image
+from partdisc.foreground.logistic import LinearForeground
+
+__all__ = [
+    "AUTO",
+    "CLASS_ESTIMATORS",
+    "ESTIMATORS",
+    "LinearForeground",
+    "class_logits",
+    "combine_evidence",
+    "fit_foreground",
+    "grid_image",
+]

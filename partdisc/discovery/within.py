@@ -1,0 +1,154 @@
+"""Parts within a foreground: cells smoothed inside their image, clustered finely, clusters merged to K parts.
+
+Pure functions on arrays; a discoverer puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+INSIDE = 0.5  # probability of foreground from which a cell belongs to the object
+
+
+def smooth_within(
+    features: Tensor,
+    foreground: Tensor,
+    image: np.ndarray | None = None,
+    *,
+    likeness: float = 0.3,
+    colour: float = 0.2,
+    nearness: float = 0.3,
+) -> Tensor:
+    """Each cell becomes a mean of the foreground cells of its image that resemble it in features, colour and place.
+
+    One step of attention (non-local means, Buades et al., CVPR 2005): features at an object's rim, which saw half of
+    the background, go over to their like inside.
+
+    Args:
+        features: (h, w, C) scaled features of one image.
+        foreground: (h, w) probability.
+        image: (h, w, 3) uint8 RGB, a pixel a cell; None leaves colour out.
+        likeness: width in features, in units of the mean squared distance among foreground cells.
+        colour: width in CIELAB, likewise.
+        nearness: width in place, likewise.
+
+    Returns:
+        (h, w, C); the features as they came where fewer than four cells are foreground.
+    """
+    h, w, _ = features.shape
+    inside = (foreground > 0.3).flatten()
+    if int(inside.sum()) < 4:
+        return features
+    rows = features.flatten(0, 1)
+    place = torch.cartesian_prod(torch.arange(h), torch.arange(w)).float()
+    odds = _apart(rows, inside) / likeness + _apart(place, inside) / nearness
+    if image is not None:
+        lab = torch.from_numpy(cv2.cvtColor(image, cv2.COLOR_RGB2LAB)).float().flatten(0, 1)
+        odds = odds + _apart(lab, inside) / colour
+    trust = torch.log(foreground.flatten()[inside] + 1e-3)
+    return (torch.softmax(trust - odds, dim=1) @ rows[inside]).view_as(features)
+
+
+def _apart(values: Tensor, inside: Tensor) -> Tensor:
+    """Squared distances (cells, cells inside), 1 on average among the latter."""
+    squared = torch.cdist(values, values[inside]).square()
+    return squared / squared[inside].mean().clamp(min=1e-6)
+
+
+def colour_distances(
+    images: Sequence[np.ndarray], labels: Sequence[Tensor], foregrounds: Sequence[Tensor], count: int
+) -> np.ndarray:
+    """How differently coloured two clusters are where they meet in one image.
+
+    Args:
+        images: (h, w, 3) uint8 RGB of each image, a pixel a cell.
+        labels: (h, w) cluster of each cell.
+        foregrounds: (h, w) probability of each cell.
+        count: number of clusters.
+
+    Returns:
+        (count, count) float64: distance of mean colours over the colours' deviation inside the object, averaged
+        over images with weight min of the two masses; drawn to the overall mean where little was seen.
+    """
+    distances = np.zeros((count, count))
+    weights = np.zeros((count, count))
+    for image, label, foreground in zip(images, labels, foregrounds, strict=True):
+        probability = foreground.flatten().double().numpy()
+        inside = probability * (probability > INSIDE)
+        if not inside.any():
+            continue
+        lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float64).reshape(-1, 3)
+        ids = label.flatten().numpy()
+        mass = np.bincount(ids, inside, count)
+        sums = np.stack([np.bincount(ids, inside * channel, count) for channel in lab.T], axis=1)
+        means = sums / np.maximum(mass, 1e-6)[:, None]
+        spread = np.square(lab - np.average(lab, axis=0, weights=inside)).sum(1)
+        deviation = np.sqrt(np.average(spread, weights=inside)) + 3
+        seen = mass > 1
+        weight = np.minimum(mass[:, None], mass) * seen[:, None] * seen
+        distances += weight * np.sqrt(np.square(means[:, None] - means).sum(2)) / deviation
+        weights += weight
+    typical = distances.sum() / max(weights.sum(), 1e-12)
+    return (distances + 2 * typical) / (weights + 2)
+
+
+def merge_clusters(
+    centers: Tensor,
+    masses: np.ndarray,
+    num_parts: int,
+    colours: np.ndarray | None = None,
+    *,
+    colour_share: float = 0.25,
+    evenness: float = 0.3,
+) -> np.ndarray:
+    """Merge fine clusters to K parts, the cheapest pair first.
+
+    A pair costs the mean squared distance between members, times (m₁m₂ / (m₁ + m₂)) ** `evenness`. Ward's rule has
+    evenness 1 and makes parts of one size; average linkage has 0 and leaves stray clusters alone. Parts of objects
+    are unlike in size, but none is a speck.
+
+    Args:
+        centers: (M, C) of the fine clusters.
+        masses: (M,) cells of each.
+        num_parts: K <= M.
+        colours: (M, M) distances in colour; see `colour_distances`.
+        colour_share: of colours beside features in the squared distance.
+        evenness: see above.
+
+    Returns:
+        (M,) int: the part, 0..K-1, of each fine cluster.
+
+    >>> merge_clusters(torch.tensor([[0.0], [0.1], [5.0]]), np.ones(3), 2).tolist()
+    [0, 0, 1]
+    """
+    squared = _normalised(torch.cdist(centers, centers).double().numpy())
+    if colours is not None:
+        squared = (1 - colour_share) * squared + colour_share * _normalised(colours)
+    size = masses.astype(np.float64) + 1
+    total = squared * size[:, None] * size  # of a pair of parts: sum over pairs of members
+    parts = [[i] for i in range(len(size))]
+    while len(parts) > num_parts:
+        cost = total / np.outer(size, size)
+        cost *= (np.outer(size, size) / np.add.outer(size, size)) ** evenness
+        cost[np.triu_indices(len(size))] = np.inf
+        b, a = np.unravel_index(int(cost.argmin()), cost.shape)
+        parts[a] += parts.pop(b)
+        total[a] += total[b]
+        total[:, a] += total[:, b]
+        size[a] += size[b]
+        total, size = np.delete(np.delete(total, b, 0), b, 1), np.delete(size, b)
+    found = np.empty(len(masses), dtype=np.int64)
+    for number, members in enumerate(parts):
+        found[members] = number
+    return found
+
+
+def _normalised(distances: np.ndarray) -> np.ndarray:
+    """Squared distances, those of different clusters scaled by their mean."""
+    pairs = distances[np.triu_indices(len(distances), 1)]
+    return np.square(distances / max(pairs.mean(), 1e-12)) if len(pairs) else np.square(distances)

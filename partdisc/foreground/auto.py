@@ -1,0 +1,178 @@
+"""From weak evidence to a foreground: guesses are added up, then a classifier learns from them and from its cuts.
+
+1. Each estimator scores the cells of every image; scores are standardised and summed.
+2. A linear classifier of feature cells learns the sum over all images. What single guesses get wrong in one image
+   and right in another averages out; it then learns from its own answers. How much of all images is background is
+   read off the sum once and held, else each round would take a little more, or less, than the one before.
+3. GrabCut snaps its answers to each image's colours and edges, and it learns once more from the cuts.
+
+The idea of a linear classifier trained on cut guesses is that of FOUND (Siméoni et al., CVPR 2023), the border as a
+seed of the background that of Wei et al. (ECCV 2012).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from partdisc.errors import ConfigError, DataError
+from partdisc.foreground.border import border_clusters, border_contrast, centre_classifier, centre_prior
+from partdisc.foreground.classes import class_certainty, class_evidence
+from partdisc.foreground.cut import cut_to_grid
+from partdisc.foreground.grids import enlarge, minimum_error_threshold, pool_map, standardize
+from partdisc.foreground.joint import first_factor, spectral_cut
+from partdisc.foreground.logistic import LinearForeground, fit_logistic
+from partdisc.store.features import FeatureSet
+
+
+class Estimator(Protocol):
+    """Scores (h, w) of each image, larger on objects, from standardised features (h, w, C)."""
+
+    def __call__(self, maps: Sequence[Tensor], seed: int = 0) -> list[Tensor]:
+        """Score every image's cells."""
+
+
+ESTIMATORS: dict[str, Estimator] = {
+    "border": border_contrast,
+    "clusters": border_clusters,
+    "classifier": centre_classifier,
+    "centre": centre_prior,
+    "factor": first_factor,
+    "spectral": spectral_cut,
+}
+CLASS_ESTIMATORS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {
+    "class": class_evidence,
+    "certainty": class_certainty,
+}
+AUTO = ("border", "classifier", "class", "certainty", "centre")
+
+EVIDENCE_CELLS = 14  # long side of the grid on which evidence is weighed: the border is one cell wide
+SAMPLE_IMAGES = 256  # the classifier is learnt from at most so many, evenly spaced
+SAMPLE_ROWS = 24_576  # and from so many of their cells
+WARM_UP = 3  # rounds of learning from its own answers before the first cut
+SURENESS = 2.0  # how steep the answers are made that it learns from
+
+
+def fit_foreground(
+    features: FeatureSet,
+    images: Sequence[np.ndarray] | Callable[[int], np.ndarray] | None = None,
+    *,
+    evidence: Sequence[str] = AUTO,
+    logits: Callable[[Tensor], Tensor] | None = None,
+    rounds: int = 2,
+    seed: int = 0,
+) -> LinearForeground:
+    """Learn which cells belong to the objects, without labels.
+
+    Args:
+        features: of all images.
+        images: the images on their grids (see `grid_image`), by index; None leaves the cuts out.
+        evidence: names of `ESTIMATORS` and `CLASS_ESTIMATORS`; the latter are left out where there are no `logits`.
+        logits: the backbone's classifier as a function of features, from `class_logits`.
+        rounds: how often it learns from cuts.
+        seed: of the sample of cells and of estimators that draw.
+
+    Raises:
+        ConfigError: if an estimator is not known, or none is left.
+        DataError: if there are no features.
+    """
+    if not len(features):
+        raise DataError("Expected features of at least one image, but got none.")
+    chosen = _evenly(len(features), SAMPLE_IMAGES)
+    maps = [features[i].float() for i in chosen]
+    learner = _Learner(maps, seed)
+    scores = combine_evidence(learner.scaled_maps(), maps, evidence=evidence, logits=logits, seed=seed)
+    odds = torch.cat([s.flatten() for s in scores])
+    background = float((odds < minimum_error_threshold(odds)).float().mean())
+    for _ in range(WARM_UP):
+        odds = learner.learn(_soften(odds, background, SURENESS))
+    if images is not None:
+        pixels = [images(i) if callable(images) else images[i] for i in chosen]
+        for _ in range(rounds):
+            cuts = cut_to_grid(pixels, [p.numpy() for p in learner.split(_soften(odds, background))])
+            odds = learner.learn(torch.cat([torch.from_numpy(c).flatten() for c in cuts]))
+    return learner.result()
+
+
+def combine_evidence(
+    scaled: Sequence[Tensor],
+    maps: Sequence[Tensor],
+    *,
+    evidence: Sequence[str] = AUTO,
+    logits: Callable[[Tensor], Tensor] | None = None,
+    seed: int = 0,
+) -> list[Tensor]:
+    """Sum of the standardised scores of several estimators.
+
+    Args:
+        scaled: standardised features (h, w, C) of each image.
+        maps: the same features as the backbone gave them, for `logits`.
+        evidence: names of estimators.
+        logits: see `fit_foreground`.
+        seed: of estimators that draw.
+
+    Returns:
+        (h, w) for each image, larger on objects.
+    """
+    unknown = [name for name in evidence if name not in ESTIMATORS and name not in CLASS_ESTIMATORS]
+    if unknown:
+        known = ", ".join([*ESTIMATORS, *CLASS_ESTIMATORS])
+        raise ConfigError(f"Expected foreground estimators among {known}, but got {', '.join(unknown)}.")
+    coarse = [pool_map(m, EVIDENCE_CELLS) for m in scaled]
+    found = [standardize(ESTIMATORS[name](coarse, seed=seed)) for name in evidence if name in ESTIMATORS]
+    if logits is not None and any(name in CLASS_ESTIMATORS for name in evidence):
+        cells = [logits(pool_map(m, EVIDENCE_CELLS)) for m in maps]
+        found += [standardize(CLASS_ESTIMATORS[name](cells)) for name in evidence if name in CLASS_ESTIMATORS]
+    if not found:
+        raise ConfigError(
+            "Expected a foreground estimator that needs no classifier, for this backbone has none; "
+            f"got {', '.join(evidence) or 'no name'}. Known: {', '.join(ESTIMATORS)}."
+        )
+    sums = [torch.stack(scores).sum(0) for scores in zip(*found, strict=True)]
+    return [enlarge(s, (m.shape[0], m.shape[1])) for s, m in zip(sums, scaled, strict=True)]
+
+
+class _Learner:
+    """The cells of all images, and the classifier learnt from them."""
+
+    def __init__(self, maps: Sequence[Tensor], seed: int) -> None:
+        self.grids = [(m.shape[0], m.shape[1]) for m in maps]
+        rows = torch.cat([m.flatten(0, 1) for m in maps])
+        self.mean, self.scale = rows.mean(0), rows.std(0, correction=0).clamp(min=1e-6)
+        self.rows = (rows - self.mean) / self.scale
+        generator = torch.Generator().manual_seed(seed)
+        self.sample = torch.randperm(len(rows), generator=generator)[:SAMPLE_ROWS]
+        self.sampled_rows = self.rows[self.sample]
+
+    def learn(self, targets: Tensor) -> Tensor:
+        """Learn targets (M,) in [0, 1]; the log odds (M,) that follow."""
+        self.weight, self.bias = fit_logistic(self.sampled_rows, targets[self.sample])
+        return self.rows @ self.weight + self.bias
+
+    def split(self, values: Tensor) -> list[Tensor]:
+        """Values (M,) of all cells as one (h, w) map an image."""
+        parts = values.split([h * w for h, w in self.grids])
+        return [p.view(grid) for p, grid in zip(parts, self.grids, strict=True)]
+
+    def scaled_maps(self) -> list[Tensor]:
+        parts = self.rows.split([h * w for h, w in self.grids])
+        return [p.view(*grid, -1) for p, grid in zip(parts, self.grids, strict=True)]
+
+    def result(self) -> LinearForeground:
+        return LinearForeground(self.mean, self.scale, self.weight, self.bias)
+
+
+def _soften(odds: Tensor, background: float, sureness: float = 1.0) -> Tensor:
+    """Probabilities from scores of any scale; the `background` share of all cells ends below 0.5."""
+    threshold = float(np.quantile(odds.numpy(), background))
+    return torch.sigmoid(2 * sureness * (odds - threshold) / odds.std(correction=0).clamp(min=1e-6))
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    if count <= most:
+        return list(range(count))
+    return [i * count // most for i in range(most)]

@@ -1,0 +1,96 @@
+"""Logistic regression with soft targets: the classifier that foreground estimation trains on its own guesses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# what the weights may cost: backbones give hundreds of correlated channels, guesses are wrong here and there
+PENALTY = 1e-2
+STEPS = 20
+
+
+def fit_logistic(
+    rows: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    *,
+    penalty: float = PENALTY,
+    steps: int = STEPS,
+) -> tuple[Tensor, Tensor]:
+    """Ridge-penalised logistic regression by L-BFGS.
+
+    Args:
+        rows: (M, C) float32, standardised.
+        targets: (M,) in [0, 1].
+        weights: (M,) >= 0 of each row; None counts all alike.
+        penalty: factor of the squared norm of the weights beside the mean cross-entropy.
+        steps: iterations at most.
+
+    Returns:
+        weight (C,) and bias ().
+
+    >>> x = torch.tensor([[-1.0], [-0.5], [0.5], [1.0]])
+    >>> weight, bias = fit_logistic(x, torch.tensor([0.0, 0, 1, 1]))
+    >>> ((x @ weight + bias) > 0).tolist()
+    [False, False, True, True]
+    """
+    importance = torch.ones_like(targets) if weights is None else weights
+    parameters = torch.zeros(rows.shape[1] + 1, dtype=rows.dtype, device=rows.device)
+
+    def loss(p: Tensor) -> Tensor:
+        logits = torch.addmv(p[-1], rows, p[:-1])
+        misfit = F.binary_cross_entropy_with_logits(logits, targets, weight=importance, reduction="sum")
+        return misfit / importance.sum() + penalty * p[:-1].square().sum()
+
+    found = minimise(loss, parameters, steps)
+    return found[:-1], found[-1]
+
+
+def minimise(loss: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> Tensor:
+    """Minimise a smooth convex function by L-BFGS with a strong Wolfe line search."""
+    with torch.enable_grad():
+        variable = start.clone().requires_grad_(True)
+        optimizer = torch.optim.LBFGS([variable], max_iter=steps, line_search_fn="strong_wolfe")
+
+        def closure() -> float:
+            optimizer.zero_grad()
+            value = loss(variable)
+            value.backward()  # type: ignore[no-untyped-call]
+            return float(value.detach())
+
+        optimizer.step(closure)
+    return variable.detach()
+
+
+@dataclass(frozen=True)
+class LinearForeground:
+    """What foreground estimation learns: one linear classifier of feature cells.
+
+    Attributes:
+        mean: (C,) of the features.
+        scale: (C,) deviation of the features.
+        weight: (C,) of standardised features.
+        bias: ().
+    """
+
+    mean: Tensor
+    scale: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def log_odds(self, features: Tensor) -> Tensor:
+        """(...) log odds of foreground of features (..., C)."""
+        return ((features.float() - self.mean) / self.scale) @ self.weight + self.bias
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """(...) probability of foreground of features (..., C), for instance one map (h, w, C)."""
+        return self.log_odds(features).sigmoid()
+
+    def state(self) -> dict[str, Tensor]:
+        """Its tensors by name; `LinearForeground(**state)` is the same again."""
+        return {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}
