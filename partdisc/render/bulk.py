@@ -48,6 +48,8 @@ def write_overlays(
 
     def draw(entry: MaskEntry) -> str:
         try:
+            if ".." in Path(entry.id).parts or Path(entry.id).is_absolute():
+                raise DataError(f"The id {entry.id!r} leads out of {folder}.")
             pixels, labels = read_pair(entry)
             write_picture(folder / (entry.id + suffix), overlay.annotate(pixels, labels))
         except PartdiscError as error:

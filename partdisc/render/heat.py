@@ -9,7 +9,7 @@ import cv2
 import matplotlib
 import numpy as np
 
-from partdisc.errors import DataError
+from partdisc.errors import ConfigError, DataError
 from partdisc.parts import PartMaps
 from partdisc.store.masks import Color
 
@@ -69,7 +69,12 @@ def heat_map(
 
     Raises:
         DataError: if `activation` is not two-dimensional.
+        ConfigError: if there is no such colour scale.
     """
+    if scale not in matplotlib.colormaps:
+        raise ConfigError(
+            f"Expected one of matplotlib's colour scales (inferno, viridis, ...), but got {scale!r}."
+        )
     activation = np.asarray(activation, np.float32)
     if activation.ndim != 2 or 0 in activation.shape:
         raise DataError(f"Expected an activation map of shape (h, w), but got {activation.shape}.")

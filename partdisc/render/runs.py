@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from partdisc.errors import ArtifactError, DataError
 from partdisc.store.masks import MaskEntry, MaskSet, read_masks
@@ -164,6 +165,24 @@ def read_entry(
             f"{labels.shape[1]} x {labels.shape[0]}: the image changed since the run."
         )
     return pixels, labels
+
+
+def check_size(path: Path, entry: MaskEntry) -> None:
+    """Look at an image's header whether it is still the one that was labelled; turned by EXIF counts as the same.
+
+    Raises:
+        DataError: if it has another size than its mask, or cannot be opened.
+    """
+    try:
+        with Image.open(path) as image:
+            size = image.size
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DataError(f"Cannot read the image {path}: {error}.") from error
+    if sorted(size) != sorted((entry.width, entry.height)):
+        raise DataError(
+            f"{path} is {size[0]} x {size[1]}, but its mask is {entry.width} x {entry.height}: the image changed "
+            "since the run."
+        )
 
 
 def image_path(run: RunView, entry: MaskEntry, images_root: Path | None = None) -> Path:

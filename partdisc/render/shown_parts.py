@@ -79,9 +79,11 @@ def unify_parts(runs: Sequence[RunView], annotated_names: Sequence[str] = ()) ->
         annotated_names: names of parts 1..P, or () without annotation.
     """
     if not annotated_names:
-        widest = max(runs, key=lambda run: run.masks.num_parts)
+        names = list(runs[0].masks.names)
+        widest = max(run.masks.num_parts for run in runs)
+        names += [f"part {label}" for label in range(len(names) + 1, widest + 1)]
         keys = [RunKeys(tuple(range(run.masks.num_parts + 1)), {}) for run in runs]
-        return ShownParts(_shown(list(widest.masks.names)), tuple(keys))
+        return ShownParts(_shown(names), tuple(keys))
     names = list(annotated_names)
     run_keys = []
     for run in runs:

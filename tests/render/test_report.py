@@ -148,11 +148,14 @@ def test_earlier_report_is_replaced_and_other_files_are_left_alone(make_run, tmp
 
 
 def test_images_that_cannot_be_shown_are_listed_with_the_reason(make_run, tmp_path):
-    run = open_run(make_run(file_names=["a.png", "b.png"]))
+    run = open_run(make_run(file_names=["a.png", "b.png", "c.png"]))
     run.masks.image_path(run.masks.entries[1]).unlink()
+    Image.new("RGB", (9, 9)).save(run.masks.image_path(run.masks.entries[2]), format="PNG")
     page = write_report(source(run), tmp_path / "report", verbosity=0)
-    assert "1 image could not be shown" in page.read_text(encoding="utf-8")
-    assert index_of(page.parent)["missing"] == [1]
+    text = page.read_text(encoding="utf-8")
+    assert "2 images could not be shown" in text
+    assert "the image changed since the run" in text
+    assert index_of(page.parent)["missing"] == [1, 2]
     with pytest.raises(DataError, match=r"No image can be shown.*--images DIR"):
         write_report(source(run, images_root=tmp_path / "gone"), tmp_path / "second", verbosity=0)
     assert not (tmp_path / "second").exists()

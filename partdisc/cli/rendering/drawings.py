@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Drawing:
     width: float = 170
     dpi: int = 300
     style: str | None = None
-    overlay: PartOverlay = PartOverlay()  # noqa: RUF009 - frozen
+    overlay: PartOverlay = field(default_factory=PartOverlay)
     overlay_format: str = "jpg"
     workers: int = 2
     verbosity: int = 1

@@ -31,7 +31,7 @@ from partdisc.render.report.gallery import (
     write_call,
 )
 from partdisc.render.report.page import page_context, render_page
-from partdisc.render.runs import ReadImage, RunView, image_path, read_entry
+from partdisc.render.runs import ReadImage, RunView, check_size, image_path, read_entry
 from partdisc.render.shown_parts import RunKeys, ShownParts, unify_parts
 from partdisc.render.survey import REGION, part_frequencies
 from partdisc.store.files import PARTIAL_PREFIX
@@ -137,7 +137,7 @@ def _fill(source: ReportSource, folder: Path, workers: int, verbosity: int) -> N
         first = gathered.problems[0][1] if entries else "The run has no images."
         raise DataError(f"No image can be shown. {first}")
     survey = np.concatenate(gathered.regions) if gathered.regions else np.zeros(0, REGION)
-    _write_index(folder, run, shown, layers, gathered, side)
+    _write_index(folder, run, shown, layers, gathered)
     patches = _write_patches(source, folder, survey, _palette(shown))
     context = page_context(
         source.runs,
@@ -187,7 +187,9 @@ def _labels_by_id(entries: dict[str, MaskEntry], run: RunView, entry: MaskEntry)
 
 
 def _read_picture(source: ReportSource, entry: MaskEntry, size: tuple[int, int]) -> np.ndarray:
-    return source.read_image(image_path(source.runs[0], entry, source.images_root), size=size)
+    path = image_path(source.runs[0], entry, source.images_root)
+    check_size(path, entry)
+    return source.read_image(path, size=size)
 
 
 def _gather(gathered: _Gathered, entry: MaskEntry, item: GalleryItem, keys: Sequence[int]) -> None:
@@ -200,7 +202,7 @@ def _gather(gathered: _Gathered, entry: MaskEntry, item: GalleryItem, keys: Sequ
 
 
 def _write_index(
-    folder: Path, run: RunView, shown: ShownParts, layers: Sequence[Layer], gathered: _Gathered, side: int
+    folder: Path, run: RunView, shown: ShownParts, layers: Sequence[Layer], gathered: _Gathered
 ) -> None:
     ids = [entry.id for entry in run.masks.entries]
     missing = {name for name, _ in gathered.problems}
@@ -208,7 +210,6 @@ def _write_index(
     scores = {c: [run.per_image.get(i, {}).get(c) for i in ids] for c in columns}
     index: dict[str, Any] = {
         "shard_size": SHARD_SIZE,
-        "side": side,
         "parts": [
             {"key": p.key, "name": p.name, "color": "rgb({},{},{})".format(*p.color)} for p in shown.parts
         ],

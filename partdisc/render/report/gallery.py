@@ -66,12 +66,8 @@ def make_item(
     side: int,
 ) -> GalleryItem:
     """Write the thumbnail of one image and find its outlines."""
-    size = (
-        fit_within((entry.height, entry.width), (side, side))
-        if max(entry.height, entry.width) > side
-        else None
-    )
-    height, width = size or (entry.height, entry.width)
+    side = min(side, max(entry.height, entry.width))
+    height, width = fit_within((entry.height, entry.width), (side, side))
     item = GalleryItem((width, height))
     try:
         pixels = resize(read_picture(entry, (height, width)), (height, width))

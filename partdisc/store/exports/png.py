@@ -10,13 +10,20 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
+from partdisc.errors import DataError
 from partdisc.store.files import write_bytes, write_text
 from partdisc.store.masks import MaskEntry, MaskSet
 
 
 def write_png(masks: MaskSet, out: Path) -> Path:
-    """Write `masks/<image without extension>.png`, 8-bit grey, and `parts.json`."""
+    """Write `masks/<image without extension>.png`, 8-bit grey, and `parts.json`.
+
+    Raises:
+        DataError: if an id leads out of the folder.
+    """
     for stem, (_, labels) in zip(unique_stems(masks.entries), masks, strict=True):
+        if ".." in Path(stem).parts or Path(stem).is_absolute():
+            raise DataError(f"The id {stem!r} leads out of {out}.")
         write_bytes(out / "masks" / f"{stem}.png", grey_png(labels))
     write_names(masks, out / "parts.json")
     return out
