@@ -13,7 +13,16 @@ from partdisc.discovery.scops.start import find_start
 from partdisc.store.features import FeatureSet
 
 PARTS, CHANNELS = 3, 6
-TINY = {"batch_size": 2, "rates": [1, 2], "steps": 12, "log_every": 1, "checkpoint_every": 4, "warmup": 2}
+TINY = {
+    "batch_size": 2,
+    "rates": [1, 2],
+    "steps": 12,
+    "learning_rate": 1e-3,
+    "basis_learning_rate": 1e-3,
+    "warmup": 2,
+    "log_every": 1,
+    "checkpoint_every": 4,
+}
 
 
 def disc_maps(count: int = 6, shape: tuple[int, int] = (8, 11), seed: int = 0) -> list[np.ndarray]:

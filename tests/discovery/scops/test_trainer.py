@@ -172,7 +172,7 @@ def test_one_image_and_fewer_images_than_a_batch_train():
 
 def test_checkpoint_of_other_settings_is_refused_by_name(tmp_path):
     train(tmp_path)
-    with pytest.raises(ArtifactError, match=r"config.learning_rate \(0.0001 there, 0.5 now\).*--overwrite"):
+    with pytest.raises(ArtifactError, match=r"config.learning_rate \(0.001 there, 0.5 now\).*--overwrite"):
         train(tmp_path, learning_rate=0.5)
 
 
