@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from partdisc.refinement import guided_filter, refine_by_colour
+
+
+def picture(seed=0):
+    """Three flat regions with noise, and maps of them blurred as coarse features blur them."""
+    rng = np.random.default_rng(seed)
+    truth = np.zeros((48, 64), int)
+    truth[8:40, 10:30], truth[12:44, 30:52] = 1, 2
+    colours = np.array([[40, 160, 60], [200, 60, 50], [60, 60, 190]])
+    image = (colours[truth] + rng.normal(0, 6, (48, 64, 3))).clip(0, 255).astype(np.uint8)
+    maps = np.stack([cv2.blur((truth == k).astype(np.float32), (15, 15)) for k in range(3)])
+    return image, maps / maps.sum(0), truth
+
+
+def test_boundaries_move_to_the_image_edges():
+    image, maps, truth = picture()
+    before = (maps.argmax(0) != truth).mean()
+    after = (refine_by_colour(image, maps).argmax(0) != truth).mean()
+    assert before > 0.05
+    assert after < 0.25 * before
+
+
+def test_maps_stay_probabilities():
+    image, maps, _ = picture()
+    refined = refine_by_colour(image, maps)
+    assert refined.shape == maps.shape
+    assert refined.dtype == np.float32
+    np.testing.assert_allclose(refined.sum(0), 1, atol=1e-5)
+    assert (refined > 0).all()
+
+
+def test_repeatable_and_the_input_untouched():
+    image, maps, _ = picture()
+    kept = maps.copy()
+    first, second = refine_by_colour(image, maps), refine_by_colour(image, maps)
+    assert np.array_equal(first, second)
+    assert np.array_equal(kept, maps)
+
+
+def test_labels_may_change_places():
+    image, maps, _ = picture()
+    order = [2, 0, 1]
+    np.testing.assert_allclose(
+        refine_by_colour(image, maps[order]), refine_by_colour(image, maps)[order], atol=1e-4
+    )
+
+
+def test_guided_filter_keeps_constants():
+    guide = np.random.default_rng(0).random((20, 30)).astype(np.float32)
+    maps = np.full((20, 30, 2), 0.3, np.float32)
+    np.testing.assert_allclose(guided_filter(guide, maps), maps, atol=1e-4)
+
+
+def test_guided_filter_of_one_map_equals_a_stack():
+    rng = np.random.default_rng(0)
+    guide, maps = rng.random((20, 30)).astype(np.float32), rng.random((20, 30, 3)).astype(np.float32)
+    whole = guided_filter(guide, maps)
+    for k in range(3):
+        np.testing.assert_allclose(
+            guided_filter(guide, maps[..., k : k + 1])[..., 0], whole[..., k], atol=1e-5
+        )
