@@ -36,12 +36,14 @@ def part_regions(labels: np.ndarray, image: int = 0) -> np.ndarray:
     for region, label in zip(regions, present, strict=True):
         mask = (labels == label).view(np.uint8)
         x, y, box_width, box_height = cv2.boundingRect(mask)
-        moments = cv2.moments(mask[y : y + box_height, x : x + box_width], binaryImage=True)
-        area = moments["m00"]
-        region["image"], region["label"], region["area"] = image, label, round(area)
+        inside = mask[y : y + box_height, x : x + box_width]
+        columns = cv2.reduce(inside, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
+        rows = cv2.reduce(inside, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
+        area = int(rows.sum())
+        region["image"], region["label"], region["area"] = image, label, area
         region["x"], region["y"], region["width"], region["height"] = x, y, box_width, box_height
-        region["center_x"] = (x + moments["m10"] / area + 0.5) / width
-        region["center_y"] = (y + moments["m01"] / area + 0.5) / height
+        region["center_x"] = (x + columns @ np.arange(box_width) / area + 0.5) / width
+        region["center_y"] = (y + rows @ np.arange(box_height) / area + 0.5) / height
         region["share"] = area / labels.size
     return regions
 

@@ -112,19 +112,11 @@ def rasterize(path, shape):
     """Area of a path of integer steps with its one pixel wide stroke: what an even-odd filling draws."""
     rings = []
     for ring in path.split("M")[1:]:
-        tokens = re.findall(r"[hvl]|-?\d+", ring)
-        x, y = int(tokens[0]), int(tokens[1])
-        points = [(x, y)]
-        at = 2
-        while at < len(tokens):
-            kind = tokens[at]
-            if kind == "l":
-                x, y = x + int(tokens[at + 1]), y + int(tokens[at + 2])
-                at += 3
-            else:
-                x, y = (x + int(tokens[at + 1]), y) if kind == "h" else (x, y + int(tokens[at + 1]))
-                at += 2
-            points.append((x, y))
+        start, steps = ring.removesuffix("z").split("l")
+        points = [[int(v) for v in start.split()]]
+        numbers = [int(v) for v in steps.split()]
+        for dx, dy in zip(numbers[::2], numbers[1::2], strict=True):
+            points.append([points[-1][0] + dx, points[-1][1] + dy])
         rings.append(np.array(points))
     canvas = np.zeros(shape, np.uint8)
     cv2.fillPoly(canvas, rings, 1)

@@ -24,7 +24,7 @@ def part_paths(labels: np.ndarray, keys: Sequence[int]) -> dict[int, str]:
         Key -> path data in pixels, the largest part first.
 
     >>> part_paths(np.array([[0, 0, 0, 0], [0, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]], np.uint8), [0, 7])
-    {7: 'M1 1v2h2v-2z'}
+    {7: 'M1 1l0 2 2 0 0 -2z'}
     """
     table = np.zeros(256, np.int64)
     table[: len(keys)] = keys[:256]
@@ -41,11 +41,5 @@ def part_paths(labels: np.ndarray, keys: Sequence[int]) -> dict[int, str]:
 
 
 def _path(ring: np.ndarray) -> str:
-    steps = np.diff(ring, axis=0)
-    return f"M{ring[0, 0]} {ring[0, 1]}" + "".join(_step(int(dx), int(dy)) for dx, dy in steps) + "z"
-
-
-def _step(dx: int, dy: int) -> str:
-    if dy == 0:
-        return f"h{dx}"
-    return f"v{dy}" if dx == 0 else f"l{dx} {dy}"
+    steps = " ".join(map(str, (ring[1:] - ring[:-1]).ravel().tolist()))
+    return f"M{ring[0, 0]} {ring[0, 1]}l{steps}z" if steps else f"M{ring[0, 0]} {ring[0, 1]}h0z"
