@@ -57,6 +57,8 @@ def test_report_holds_every_image_part_and_score(make_run):
         assert {run.targets["all"][label] for label in np.unique(run.masks.labels(entry)) if label} == set(
             present
         )
+    assert all(part["occurs"] for part in data["parts"])
+    assert data["score_names"] == {"part_miou": "part mIoU"}
     assert len(list(page.parent.rglob("thumbs/*/*.jpg"))) == 6
     text = page.read_text(encoding="utf-8")
     for expected in (

@@ -32,6 +32,7 @@ from partdisc.render.report.gallery import (
 )
 from partdisc.render.report.page import page_context, render_page
 from partdisc.render.runs import ReadImage, RunView, check_size, image_path, read_entry
+from partdisc.render.score_names import score_name
 from partdisc.render.shown_parts import RunKeys, ShownParts, unify_parts
 from partdisc.render.survey import REGION, part_frequencies
 from partdisc.store.files import PARTIAL_PREFIX
@@ -66,6 +67,7 @@ class _Gathered:
     sizes: list[tuple[int, int]] = field(default_factory=list)
     regions: list[np.ndarray] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    drawn: set[int] = field(default_factory=set)
 
 
 def write_report(
@@ -195,6 +197,7 @@ def _read_picture(source: ReportSource, entry: MaskEntry, size: tuple[int, int])
 def _gather(gathered: _Gathered, entry: MaskEntry, item: GalleryItem, keys: Sequence[int]) -> None:
     gathered.present.append(present_keys(item.regions, keys))
     gathered.sizes.append(item.size)
+    gathered.drawn.update(key for paths in item.paths if paths for key in paths)
     if item.problem:
         gathered.problems.append((entry.id, item.problem))
     elif item.regions is not None:
@@ -211,13 +214,20 @@ def _write_index(
     index: dict[str, Any] = {
         "shard_size": SHARD_SIZE,
         "parts": [
-            {"key": p.key, "name": p.name, "color": "rgb({},{},{})".format(*p.color)} for p in shown.parts
+            {
+                "key": p.key,
+                "name": p.name,
+                "color": "rgb({},{},{})".format(*p.color),
+                "occurs": p.key in gathered.drawn,
+            }
+            for p in shown.parts
         ],
         "layers": [layer.name for layer in layers],
         "ids": ids,
         "sizes": gathered.sizes,
         "present": gathered.present,
         "scores": scores,
+        "score_names": {column: score_name(column) for column in columns},
         "missing": [index for index, name in enumerate(ids) if name in missing],
     }
     write_call(folder / "data" / "index.js", "index", index)

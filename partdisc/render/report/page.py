@@ -133,7 +133,8 @@ def control_table(run: RunView) -> dict[str, Any]:
 
 
 def part_score_rows(runs: Sequence[RunView]) -> list[dict[str, Any]]:
-    """IoU of each annotated part in each run."""
+    """IoU of each annotated part in each run; parts that never occur have none and are left out."""
     by_run = [{p.get("name"): p for p in run.metrics.get("per_part", [])} for run in runs]
     names = list(dict.fromkeys(name for parts in by_run for name in parts))
-    return [{"name": name, "ious": [parts.get(name, {}).get("iou") for parts in by_run]} for name in names]
+    rows = [{"name": name, "ious": [parts.get(name, {}).get("iou") for parts in by_run]} for name in names]
+    return [row for row in rows if any(iou is not None for iou in row["ious"])]

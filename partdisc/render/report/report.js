@@ -94,7 +94,7 @@ const partdisc = (() => {
   function scoreText(index) {
     return Object.entries(data.scores)
       .filter(([, values]) => values[index] !== null)
-      .map(([name, values]) => `${name.replaceAll("_", " ")} ${values[index].toFixed(3)}`)
+      .map(([name, values]) => `${data.score_names[name]} ${values[index].toFixed(3)}`)
       .join(", ");
   }
 
@@ -264,7 +264,7 @@ const partdisc = (() => {
   }
 
   function buildControls() {
-    for (const part of data.parts) {
+    for (const part of data.parts.filter((each) => each.occurs)) {
       addOption(byId("with-part"), part.key, part.name);
       for (const box of document.querySelectorAll(".toggles")) addPartToggle(box, part);
     }
@@ -272,8 +272,8 @@ const partdisc = (() => {
     addOption(byId("sort"), "name", "name");
     addOption(byId("sort"), "parts", "number of parts");
     for (const name of Object.keys(data.scores)) {
-      addOption(byId("sort"), `down:${name}`, `${name.replaceAll("_", " ")}, best first`);
-      addOption(byId("sort"), `up:${name}`, `${name.replaceAll("_", " ")}, worst first`);
+      addOption(byId("sort"), `down:${name}`, `${data.score_names[name]}, best first`);
+      addOption(byId("sort"), `up:${name}`, `${data.score_names[name]}, worst first`);
     }
     shownLayers = [...data.layers.keys()];
     const toggleLayer = (layer) => (on) => {
