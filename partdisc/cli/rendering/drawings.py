@@ -20,7 +20,7 @@ from partdisc.render.heat import heat_map
 from partdisc.render.legend import draw_legend, legend_texts
 from partdisc.render.overlay import PartOverlay
 from partdisc.render.patches import patch_figure
-from partdisc.render.pictures import resize, write_picture
+from partdisc.render.pictures import fit_within, resize, write_picture
 from partdisc.render.plots import ScorePoint, curves_figure, read_curves, scores_figure
 from partdisc.render.report import ReportSource, write_report
 from partdisc.render.runs import RunView, choose_images
@@ -29,6 +29,7 @@ from partdisc.store.maps import read_maps
 from partdisc.store.masks import MaskEntry
 
 SHEET_COUNT = 24
+HEAT_SIDE = 512  # pixels; soft maps are coarse
 
 
 @dataclass
@@ -167,7 +168,8 @@ def draw_heatmaps(sources: Sources, drawing: Drawing) -> list[Path]:
     rows: list[list[Cell | None]] = []
     for entry, soft in zip(entries, maps, strict=True):
         pixels, _ = sources.pair(entry)
-        small = resize(pixels, _at_most(pixels.shape[:2], 512))
+        side = min(HEAT_SIDE, max(pixels.shape[:2]))
+        small = resize(pixels, fit_within((pixels.shape[0], pixels.shape[1]), (side, side)))
         resized = soft.resized((small.shape[0], small.shape[1]))
         cells = [
             Cell(heat_map(small, m, highest=float(h))) for m, h in zip(resized[1:], highest, strict=True)
@@ -175,11 +177,6 @@ def draw_heatmaps(sources: Sources, drawing: Drawing) -> list[Path]:
         rows.append([Cell(small), *cells])
     columns = ["image", *run.masks.names]
     return drawing.save_all(picture_grid(rows, columns=columns, **drawing.grid()), "heatmaps")
-
-
-def _at_most(size: tuple[int, ...], side: int) -> tuple[int, int]:
-    scale = min(1.0, side / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def draw_curves(sources: Sources, drawing: Drawing) -> list[Path]:
