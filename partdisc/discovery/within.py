@@ -21,8 +21,8 @@ def smooth_within(
     image: np.ndarray | None = None,
     *,
     likeness: float = 0.3,
-    colour: float = 0.2,
-    nearness: float = 0.3,
+    colour: float = 0.1,
+    nearness: float = 0.1,
 ) -> Tensor:
     """Each cell becomes a mean of the foreground cells of its image that resemble it in features, colour and place.
 

@@ -22,10 +22,10 @@ def pool_map(features: Tensor, cells: int) -> Tensor:
     >>> pool_map(torch.ones(28, 20, 3), 14).shape
     torch.Size([14, 10, 3])
     """
-    h, w, _ = features.shape
-    factor = -(-max(h, w) // cells)
-    size = (-(-h // factor), -(-w // factor))
-    return F.adaptive_avg_pool2d(features.float().permute(2, 0, 1)[None], size)[0].permute(1, 2, 0)
+    factor = -(-max(features.shape[:2]) // cells)
+    channels_first = features.float().permute(2, 0, 1)[None]
+    pooled = F.avg_pool2d(channels_first, factor, ceil_mode=True, count_include_pad=False)
+    return pooled[0].permute(1, 2, 0)
 
 
 def enlarge(score: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -3,9 +3,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 import torch
 
+from partdisc.discovery.two_stage import PartsWithin, fit_parts_within
 from partdisc.discovery.within import colour_distances, merge_clusters, smooth_within
+from partdisc.errors import DataError
 
 
 def test_smoothing_draws_rims_to_their_like_inside():
@@ -17,7 +20,7 @@ def test_smoothing_draws_rims_to_their_like_inside():
     smooth = smooth_within(features, (label > 0).float())
     inside = label > 0
     error = [(f - codes[label])[inside].square().mean() for f in (features, smooth)]
-    assert error[1] < 0.3 * error[0]
+    assert error[1] < 0.5 * error[0]
 
 
 def test_too_little_foreground_leaves_features_alone():
@@ -60,3 +63,40 @@ def test_every_part_is_used():
     centers = torch.randn(12, 4, generator=torch.Generator().manual_seed(1))
     for k in (1, 5, 12):
         assert len(np.unique(merge_clusters(centers, np.ones(12), k))) == k
+
+
+def scenes_of_two_parts(count=8):
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(3, 16, generator=generator)
+    label = torch.zeros(10, 12, dtype=torch.long)
+    label[2:8, 2:5], label[2:8, 5:10] = 1, 2
+    maps = [codes[label] + 0.5 * torch.randn(10, 12, 16, generator=generator) for _ in range(count)]
+    image = np.array([[0, 0, 0], [200, 30, 30], [30, 30, 200]], np.uint8)[label.numpy()]
+    return maps, label, image
+
+
+def test_parts_are_found_within_the_foreground():
+    maps, label, image = scenes_of_two_parts()
+    inside = (label > 0).float()
+    parts = fit_parts_within(maps, [inside] * len(maps), 2, images=lambda i: image)
+    found = parts(maps[0], inside, image)
+    assert found.shape == (10, 12, 2)
+    torch.testing.assert_close(found.sum(2), torch.ones(10, 12))
+    hard = found.argmax(2)
+    assert hard[label == 1].unique().numel() == hard[label == 2].unique().numel() == 1
+    assert hard[3, 3] != hard[3, 7]
+
+
+def test_same_seed_same_bytes_and_state_is_all():
+    maps, label, _ = scenes_of_two_parts()
+    inside = [(label > 0).float()] * len(maps)
+    first, second = (fit_parts_within(maps, inside, 2, seed=1) for _ in range(2))
+    again = PartsWithin(**first.state())
+    assert torch.equal(first(maps[0], inside[0]), second(maps[0], inside[0]))
+    assert torch.equal(first(maps[0], inside[0]), again(maps[0], inside[0]))
+
+
+def test_too_little_foreground_for_the_parts():
+    maps, label, _ = scenes_of_two_parts(1)
+    with pytest.raises(DataError, match="at least 4 foreground cells for 4 parts, but got 0"):
+        fit_parts_within(maps, [torch.zeros(label.shape)], 4)
