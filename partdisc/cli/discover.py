@@ -35,7 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weights", metavar="auto|random|FILE", help="weights of the backbone")
     parser.add_argument("--image-size", type=int, metavar="N", help="long side images are resized to (448)")
-    parser.add_argument("--foreground", choices=["none"], help="none: K factors of the whole image")
+    parser.add_argument(
+        "--foreground",
+        metavar="auto|none|NAME",
+        help="auto finds the objects first, without labels, and parts lie inside them; none: K parts of the "
+        "whole image",
+    )
+    parser.add_argument("--refine", metavar="auto|colour|none", help="refine masks by each image's colours")
     parser.add_argument(
         "--apply", metavar="RUN|MODEL", help="label images with a saved model instead of learning"
     )
@@ -102,7 +108,6 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    options.pop("foreground", None)  # "none" is what there is
     method = {k: options.pop(k) for k in METHOD_OPTIONS if k in options}
     if options.pop("no_maps", False):
         options["maps"] = False

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from partdisc.data import ImageList, list_images
+from partdisc.discovery.inside import RowsInside, fit_stage, with_background
 from partdisc.errors import ConfigError, DataError, NotFittedError
 from partdisc.features import (
     DEFAULT_BACKBONE,
@@ -27,6 +28,7 @@ from partdisc.features import (
     create_backbone,
     extract_features,
 )
+from partdisc.foreground import LinearForeground
 from partdisc.parts import MAX_PARTS, PartMaps
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
@@ -48,6 +50,8 @@ class PartDiscoverer(ABC):
         layers: layers of the backbone; see `Backbone`.
         weights: weights of the backbone: "auto", "random", or a file.
         image_size: long side in pixels to which images are resized.
+        foreground: "auto" first learns which cells belong to the objects, and parts lie inside them; "none" does
+            not, and every cell belongs to a part; a single estimator of `partdisc.foreground` by its name.
         feature_dtype: dtype in which features are kept.
         batch_size: images of one batch.
         workers: processes that decode images ahead.
@@ -57,6 +61,7 @@ class PartDiscoverer(ABC):
     Attributes:
         num_parts_: K as learnt.
         num_channels_: C of the features it was learnt from.
+        foreground_: the learnt foreground, or None.
         areas_: (K,) share of all grid cells that each part takes in the images it was learnt from.
     """
 
@@ -69,6 +74,7 @@ class PartDiscoverer(ABC):
     layers: Sequence[str | int] | str | None = None
     weights: str = "auto"
     image_size: int = DEFAULT_IMAGE_SIZE
+    foreground: str = "auto"
     feature_dtype: str = "float16"
     batch_size: int = 8
     workers: int = 0
@@ -76,12 +82,13 @@ class PartDiscoverer(ABC):
     seed: int = 0
 
     areas_: Tensor = field(init=False, repr=False)
+    foreground_: LinearForeground | None = field(default=None, init=False, repr=False)
 
     # -- what a method provides ----------------------------------------------------------------------------------
 
     @abstractmethod
-    def _fit_features(self, features: FeatureSet) -> None:
-        """Learn the parts, in any order."""
+    def _fit_features(self, features: Any) -> None:
+        """Learn the parts, in any order, from `RowsInside` (or, where a method overrides `learn`, what it passes)."""
 
     @abstractmethod
     def _part_scores(self, rows: Tensor) -> Tensor:
@@ -107,7 +114,9 @@ class PartDiscoverer(ABC):
 
     def fit(self: Self, images: Any) -> Self:
         """Learn parts from images: anything that `partdisc.data.list_images` takes."""
-        return self.fit_features(self.extract(images))
+        listed = images if isinstance(images, ImageList) else list_images(images)
+        self.learn(listed, self.extract(listed))
+        return self
 
     def predict(self, images: Any) -> list[PartMaps]:
         """Part maps of images, in the order of the images; unreadable ones are left out."""
@@ -130,10 +139,7 @@ class PartDiscoverer(ABC):
 
     def fit_features(self: Self, features: FeatureSet | Sequence[Tensor | np.ndarray]) -> Self:
         """Learn parts from features: a `FeatureSet`, or one (h, w, C) map an image."""
-        features = as_feature_set(features)
-        self._check_learnable(features)
-        self._fit_features(features)
-        self._settle(features)
+        self._learn_parts(as_feature_set(features), None)
         return self
 
     def learn(
@@ -155,10 +161,19 @@ class PartDiscoverer(ABC):
         Returns:
             The features on which `iter_maps` works; others than given where learning changed the backbone.
         """
-        self.fit_features(features)
+        self._learn_parts(features, images)
         return features
 
-    def _check_learnable(self, features: FeatureSet) -> None:
+    def _learn_parts(self, features: FeatureSet, images: ImageList | None) -> None:
+        self._check_learnable(features)
+        backbone = None if images is None else self.get_backbone()
+        self.foreground_ = fit_stage(self.foreground, backbone, features, images, self.seed)
+        inside = RowsInside(features, self.foreground_)
+        self._check_learnable(inside)
+        self._fit_features(inside)
+        self._settle(inside)
+
+    def _check_learnable(self, features: FeatureSet | RowsInside) -> None:
         rows = features.shape[0]
         if not isinstance(self.num_parts, int) or not 1 <= self.num_parts <= MAX_PARTS:
             raise ConfigError(
@@ -169,7 +184,7 @@ class PartDiscoverer(ABC):
                 f"Expected at least {self.num_parts} grid cells for {self.num_parts} parts, but got {rows}."
             )
 
-    def _settle(self, features: FeatureSet) -> None:
+    def _settle(self, features: FeatureSet | RowsInside) -> None:
         self.num_parts_ = self.num_parts
         self.num_channels_ = features.num_channels
         self._order_canonically(features)
@@ -187,10 +202,15 @@ class PartDiscoverer(ABC):
             )
         for index in range(len(features)) if indices is None else indices:
             entry = features.entries[index]
-            scores = self._part_scores(features[index].flatten(0, 1)).unflatten(0, entry.grid)
-            maps = np.zeros((self.num_parts_ + 1, *entry.grid), dtype=np.float32)
-            maps[1:] = scores.permute(2, 0, 1).cpu().numpy()
-            yield PartMaps(maps, entry.size, entry.content, entry.id)
+            rows = features[index].flatten(0, 1)
+            scores = self._part_scores(rows).unflatten(0, entry.grid)
+            inside = None if self.foreground_ is None else self.foreground_(rows).unflatten(0, entry.grid)
+            yield PartMaps(with_background(scores, inside), entry.size, entry.content, entry.id)
+
+    @property
+    def has_background(self) -> bool:
+        """Whether channel 0 of the maps is used."""
+        return self.foreground_ is not None
 
     def get_backbone(self) -> Backbone:
         """The backbone, created when first asked for."""
@@ -223,6 +243,8 @@ class PartDiscoverer(ABC):
         params |= {"layers": [layer.name for layer in backbone.layers], "weights": "auto"}
         params |= {"device": "auto", "workers": 0}  # of this machine, not of the model
         tensors = {f"method.{k}": v for k, v in self._state().items()} | {"areas": self.areas_}
+        if self.foreground_ is not None:
+            tensors |= {f"foreground.{k}": v for k, v in self.foreground_.state().items()}
         if backbone.weights not in FETCHABLE:
             params["weights"] = "random"
             tensors |= {f"backbone.{k}": v for k, v in backbone.model.state_dict().items()}
@@ -235,7 +257,7 @@ class PartDiscoverer(ABC):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _order_canonically(self, features: FeatureSet) -> None:
+    def _order_canonically(self, features: Any) -> None:
         counts = torch.zeros(self.num_parts_, dtype=torch.int64)
         for block in features.blocks(16384):
             counts += torch.bincount(self._part_scores(block).argmax(1).cpu(), minlength=self.num_parts_)

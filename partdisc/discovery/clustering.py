@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from partdisc.discovery.base import PartDiscoverer, resolve_device
+from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, standardizing
 from partdisc.factorization import KMeans
-from partdisc.store.features import FeatureSet
 
 
 @dataclass(eq=False, repr=False)
@@ -28,7 +28,8 @@ class FeatureClustering(PartDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
         max_iter: iterations at most.
         restarts: number of starts, of which the best counts.
 
@@ -44,7 +45,7 @@ class FeatureClustering(PartDiscoverer):
     max_iter: int = 100
     restarts: int = 2
 
-    def _fit_features(self, features: FeatureSet) -> None:
+    def _fit_features(self, features: RowsInside) -> None:
         self.scaling_ = standardizing(channel_statistics(features))
         source = ScaledBlocks(features, self.scaling_)
         kmeans = KMeans(

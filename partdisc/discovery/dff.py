@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from partdisc.discovery.base import PartDiscoverer, as_feature_set, resolve_device
+from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, non_negative_scaling
 from partdisc.factorization import NMF
 from partdisc.features.extraction import fits_in_memory
-from partdisc.store.features import FeatureSet
 
 RULES = ("keep", "split", "relu")
 
@@ -32,7 +32,8 @@ class DeepFeatureFactorization(PartDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
         signed: what is done with features below zero: "split" ("auto") standardises them and splits them into
             positive and negative halves, "relu" standardises and cuts at zero, "error" refuses them.
         solver: "hals", or "mu" as in the paper.
@@ -75,7 +76,7 @@ class DeepFeatureFactorization(PartDiscoverer):
             heat.append(self._activations(rows.flatten(0, 1)).T.unflatten(1, entry.grid).cpu().numpy())
         return heat
 
-    def _fit_features(self, features: FeatureSet) -> None:
+    def _fit_features(self, features: RowsInside) -> None:
         layers = features.key.get("backbone", {}).get("channels")
         self.scaling_ = non_negative_scaling(channel_statistics(features), layers, self.signed)
         source: Any = ScaledBlocks(features, self.scaling_)

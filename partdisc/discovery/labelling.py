@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from partdisc.data import ImageList
 from partdisc.discovery.base import PartDiscoverer
+from partdisc.discovery.inside import small_images
 from partdisc.parts import PartMaps
 from partdisc.progress import Progress
+from partdisc.refinement import refine_by_colour
 from partdisc.render.palette import part_palette
 from partdisc.store import maps as map_store
 from partdisc.store.features import FeatureEntry, FeatureSet
@@ -27,6 +30,7 @@ def write_parts(
     images: ImageList,
     *,
     maps: bool,
+    refinement: str = "auto",
     progress: Callable[[str, int], Progress],
 ) -> MaskSet:
     """Write `parts/` of a run; groups of images that are there already are skipped.
@@ -36,18 +40,23 @@ def write_parts(
         discoverer: fitted.
         features: of all images.
         images: in the order in which the index shall list them.
-        maps: whether soft maps are written too.
+        maps: whether soft maps are written too; they stay on the backbone's grid.
+        refinement: "colour" refines masks by each image's colours, "none" does not, "auto" does where the method
+            knows a background.
         progress: makes the progress of a stage with so many items.
     """
     masks = MaskSet(root / "parts", discoverer.num_parts_, part_palette(discoverer.num_parts_))
     masks.images_root = str(images.root.absolute())
+    refine = refinement == "colour" or (refinement == "auto" and discoverer.has_background)
+    load = small_images(features, images)
     groups = [range(i, min(i + GROUP, len(features))) for i in range(0, len(features), GROUP)]
     todo = [n for n, group in enumerate(groups) if not _is_written(masks, features, group, n, maps)]
     with progress("masks", len(features)) as bar, ThreadPoolExecutor(2, initializer=_one_thread) as pool:
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
         for number in todo:
             found = list(discoverer.iter_maps(features, groups[number]))
-            for _ in pool.map(lambda m: _write_one(masks, m), found):
+            pictures = [load(i) if refine else None for i in groups[number]]
+            for _ in pool.map(lambda m, picture: _write_one(masks, m, picture), found, pictures):
                 bar.advance()
             if maps:
                 map_store.write_maps(map_store.shard_path(masks.folder / "maps", number), found)
@@ -65,8 +74,26 @@ def _one_thread() -> None:
     torch.set_num_threads(1)  # of the calling thread: the pool is the parallelism
 
 
-def _write_one(masks: MaskSet, maps: PartMaps) -> None:
-    write_mask(masks.folder / mask_name(maps.image_id), maps.to_labels(), masks.palette)
+def refined(maps: PartMaps, picture: np.ndarray) -> PartMaps:
+    """Maps refined by the colours of their image.
+
+    Args:
+        maps: on the backbone's grid (h, w).
+        picture: the image on that grid, several pixels a cell side, uint8 (h * n, w * n, 3); see `small_images`.
+
+    Returns:
+        Maps on the grid of `picture`.
+    """
+    h, w = maps.maps.shape[1:]
+    pixels = picture.shape[0] // h
+    found = refine_by_colour(picture, PartMaps(maps.maps, (h * pixels, w * pixels)).resized())
+    rows, columns = maps.content or (h, w)
+    return PartMaps(found, maps.size, (rows * pixels, columns * pixels), maps.image_id)
+
+
+def _write_one(masks: MaskSet, maps: PartMaps, picture: np.ndarray | None) -> None:
+    labels = (maps if picture is None else refined(maps, picture)).to_labels()
+    write_mask(masks.folder / mask_name(maps.image_id), labels, masks.palette)
 
 
 def _is_written(masks: MaskSet, features: FeatureSet, group: Sequence[int], number: int, maps: bool) -> bool:

@@ -11,6 +11,7 @@ from partdisc.discovery.dff import DeepFeatureFactorization
 from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.errors import ArtifactError, ConfigError
 from partdisc.features import Backbone, create_backbone
+from partdisc.foreground import LinearForeground
 from partdisc.store.model import read_model
 
 METHODS: dict[str, type[PartDiscoverer]] = {
@@ -61,6 +62,8 @@ def save_and_reload(discoverer: PartDiscoverer, folder: str | os.PathLike[str]) 
 def _take_over(discoverer: PartDiscoverer, config: dict[str, Any], tensors: dict[str, Any]) -> None:
     state = {k.removeprefix("method."): v for k, v in tensors.items() if k.startswith("method.")}
     discoverer._set_state(state)
+    inside = {k.removeprefix("foreground."): v for k, v in tensors.items() if k.startswith("foreground.")}
+    discoverer.foreground_ = LinearForeground(**inside) if inside else None
     discoverer.areas_ = tensors["areas"]
     discoverer.num_channels_ = config["num_channels"]
     discoverer.num_parts_ = config["params"]["num_parts"]

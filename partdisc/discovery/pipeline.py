@@ -111,6 +111,7 @@ def _start(root: Path, settings: DiscoverSettings, runtime: Runtime) -> PartDisc
         discoverer = create_discoverer(
             settings.method,
             settings.num_parts,
+            foreground=settings.foreground,
             backbone=settings.backbone,
             layers=settings.layers,
             weights=settings.weights,
@@ -172,7 +173,13 @@ class _Pipeline:
             features = self._learn(discoverer, images, features)
             save_and_reload(discoverer, self.root / "model")
         masks = write_parts(
-            self.root, discoverer, features, images, maps=settings.maps, progress=self._progress
+            self.root,
+            discoverer,
+            features,
+            images,
+            maps=settings.maps,
+            refinement=settings.refine,
+            progress=self._progress,
         )
         write_figures(self.root, masks, overlays=settings.overlays, progress=self._progress)
         if not settings.keep_features:

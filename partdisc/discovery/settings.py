@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from partdisc.discovery.inside import check_foreground
 from partdisc.errors import ConfigError
 from partdisc.features import DEFAULT_BACKBONE
 
+REFINEMENTS = ("auto", "colour", "none")
 STORAGE = ("auto", "memory", "disk")
 
 
@@ -20,6 +22,8 @@ class DiscoverSettings:
     Attributes:
         num_parts: K; required unless `apply` names a model.
         method: "dff" or "kmeans".
+        foreground: "auto" (parts lie inside the objects), "none", or one estimator of `partdisc.foreground`.
+        refine: how masks are refined to pixels: "colour", "none", or "auto": by colour where there is a foreground.
         backbone, layers, weights, feature_dtype, batch_size, seed: see `PartDiscoverer`.
         image_size: long side in pixels; None means the method's default, or what an applied model was made with.
         apply: a model or run whose parts are applied to the images; nothing is learnt then.
@@ -34,6 +38,8 @@ class DiscoverSettings:
 
     num_parts: int | None = None
     method: str = "dff"
+    foreground: str = "auto"
+    refine: str = "auto"
     backbone: str = DEFAULT_BACKBONE
     layers: str | None = None
     weights: str = "auto"
@@ -64,6 +70,9 @@ class DiscoverSettings:
             )
         if self.num_parts is not None and not 1 <= self.num_parts <= 254:
             raise ConfigError(f"Expected --num-parts within 1..254, but got {self.num_parts}.")
+        check_foreground(self.foreground)
+        if self.refine not in REFINEMENTS:
+            raise ConfigError(f"Expected --refine of {', '.join(REFINEMENTS)}, but got {self.refine!r}.")
         if self.overlays is not None and self.overlays < 0:
             raise ConfigError(f"Expected --overlays of at least 0, but got {self.overlays}.")
         if self.seed < 0 or self.seed >= 2**31:

@@ -23,6 +23,8 @@ TINY = [
     "layer1",
     "--image-size",
     "64",
+    "--foreground",
+    "none",
     "--device",
     "cpu",
 ]

@@ -21,7 +21,14 @@ class DiscovererContract:
     def make(self, tiny_backbone):
         def create(num_parts=3, **options):
             return self.cls(
-                num_parts, **{"backbone": tiny_backbone, "image_size": 64, "device": "cpu", **options}
+                num_parts,
+                **{
+                    "backbone": tiny_backbone,
+                    "image_size": 64,
+                    "device": "cpu",
+                    "foreground": "none",
+                    **options,
+                },
             )
 
         return create
@@ -87,14 +94,15 @@ class DiscovererContract:
     def test_weights_that_nobody_can_fetch_travel_with_the_model(self, tmp_path):
         images = paint_images(3)
         backbone = create_backbone("resnet18", layers="layer1", weights="random", seed=9)
-        method = self.cls(2, backbone=backbone, image_size=64, device="cpu").fit(images)
+        method = self.cls(2, backbone=backbone, image_size=64, device="cpu", foreground="none").fit(images)
         method.save(tmp_path)
         again = load_discoverer(tmp_path)
         assert again.get_backbone().weights_hash == backbone.weights_hash
         np.testing.assert_allclose(method.predict(images)[0].maps, again.predict(images)[0].maps, atol=1e-5)
 
     def test_a_model_of_other_weights_is_refused(self, tmp_path, monkeypatch):
-        method = self.cls(2, layers="stride16", image_size=64, device="cpu").fit(paint_images(3))
+        method = self.cls(2, layers="stride16", image_size=64, device="cpu", foreground="none")
+        method.fit(paint_images(3))
         method.save(tmp_path)
         monkeypatch.setattr("partdisc.features.registry.hash_weights", lambda model: "other")
         with pytest.raises(ArtifactError, match="weights found here are other"):

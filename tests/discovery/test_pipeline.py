@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 import partdisc
+from partdisc.data.synthetic import draw
 from partdisc.discovery import pipeline
 from partdisc.errors import ArtifactError, ConfigError, DataError
-from partdisc.store.masks import read_mask
 from tests.discovery.conftest import paint_images
 
 # a small real network: everything of the pipeline, little arithmetic
@@ -27,6 +27,7 @@ SETTINGS = {
     "layers": "layer1",
     "image_size": 64,
     "device": "cpu",
+    "foreground": "none",
 }
 
 
@@ -211,6 +212,8 @@ def test_broken_images_are_listed_with_the_reason_and_strict_makes_them_an_error
         ({"method": "kmeans", "options": {"signed": "relu"}}, ConfigError, "kmeans does not take"),
         ({"options": {"solver": "cd"}}, ConfigError, "solver"),
         ({"like": "nowhere"}, ArtifactError, "nowhere"),
+        ({"foreground": "magic"}, ConfigError, "--foreground of auto, none"),
+        ({"refine": "magic"}, ConfigError, "--refine of auto"),
         ({"storage": "cloud"}, ConfigError, "auto, memory, disk"),
         ({"workers": -1}, ConfigError, "--workers"),
         ({"device": "tpu"}, ConfigError, "device"),
@@ -255,6 +258,7 @@ def _command(images: Path, out: Path) -> list[str]:
     return [
         sys.executable, "-m", "partdisc", "discover", str(images), "--out", str(out), "--num-parts", "3", "--resume",
         "--backbone", "resnet18", "--weights", "random", "--layer", "layer1", "--image-size", "64", "--device", "cpu",
+        "--foreground", "none",
         "--workers", "0", "--features", "disk",
     ]  # fmt: skip
 
@@ -293,11 +297,27 @@ def test_real_photographs_are_labelled_at_their_own_size(shared_data, tmp_path):
     for entry, labels in run.masks:
         with Image.open(run.masks.image_path(entry)) as image:
             assert labels.shape == (image.height, image.width)
-    assert (
-        len(
-            np.unique(
-                np.concatenate([np.unique(read_mask(run.masks.folder / e.mask)) for e in run.masks.entries])
-            )
-        )
-        == 8
-    )
+    seen = np.unique(np.concatenate([np.unique(labels) for _, labels in run.masks]))
+    assert seen.tolist() == list(range(9))  # the background and all eight parts
+
+
+@pytest.mark.parametrize("method", ["dff", "kmeans"])
+def test_with_a_foreground_masks_have_a_background_and_resume_to_the_same_bytes(
+    tmp_path, method, monkeypatch
+):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed in range(10):
+        Image.fromarray(draw("car", seed=seed, size=192)[0]).save(folder / f"{seed}.png")
+    options = {"method": method, "foreground": "auto", "image_size": 192, "backbone": "tf_efficientnet_lite0"}
+    options |= {"weights": "auto", "layers": None}
+    whole = discover(folder, tmp_path / "a", 2, **options)
+    assert {int(v) for _, labels in whole.masks for v in np.unique(labels)} == {0, 1, 2}
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "write_parts", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            discover(folder, tmp_path / "b", 2, **options)
+    discover(folder, tmp_path / "b", 2, resume=True, **options)
+    assert contents(tmp_path / "b") == contents(whole.folder)
+    plain = discover(folder, tmp_path / "c", 2, **options, refine="none")
+    assert any((a != b).any() for (_, a), (_, b) in zip(whole.masks, plain.masks, strict=True))
