@@ -50,14 +50,20 @@ def main() -> None:
     report = {"machine": machine(options.threads), "settings": []}
     for name in options.settings:
         X, rank = SETTINGS[name](options.data)
-        setting = {"setting": name, "shape": list(X.shape), "num_components": rank}
-        setting["runs"] = [compare(peer, X, rank) for peer in options.peers]
-        report["settings"].append(setting)
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    table = markdown(report)
-    options.out.with_suffix(".md").write_text(table, encoding="utf-8")
-    print(table)
+        runs: list[dict] = []
+        report["settings"].append(
+            {"setting": name, "shape": list(X.shape), "num_components": rank, "runs": runs}
+        )
+        for peer in options.peers:
+            runs.append(compare(peer, X, rank))
+            write(report, options.out)  # after every peer: a long run that is stopped keeps what it has
+    print(markdown(report))
+
+
+def write(report: dict, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
 
 
 def compare(peer: str, X: torch.Tensor, rank: int) -> dict:

@@ -17,7 +17,9 @@ import torch
 from partdisc.errors import DataError
 from partdisc.factorization.checks import check_count
 
-CPU_BLOCK_BYTES = 4 << 20  # with its tile of W inside a last-level cache share
+CPU_BLOCK_BYTES = (
+    16 << 20
+)  # smaller ones save memory traffic, but operations then cost more to start than to do
 DEVICE_BLOCK_BYTES = 256 << 20
 MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 256, 8192
 
@@ -152,7 +154,7 @@ def _as_tensor(X: Any) -> torch.Tensor:
 def _first_block(source: RowBlocks) -> torch.Tensor:
     if len(source.shape) != 2 or min(source.shape) < 1:
         raise DataError(f"Expected a source of shape (M, C) with at least one row, but got {source.shape}.")
-    return next(iter(source.blocks(1)))
+    return next(iter(source.blocks(MIN_BLOCK_ROWS)))
 
 
 def _choose_rows(columns: int, dtype: torch.dtype, device: torch.device) -> int:

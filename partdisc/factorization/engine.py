@@ -15,9 +15,12 @@ import torch
 
 from partdisc.factorization.blocks import BlockReader
 from partdisc.factorization.threads import spread
-from partdisc.factorization.updates import projected_gradient
+from partdisc.factorization.updates import hals_sweep, projected_gradient
 
 Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
+
+FILLING_SWEEPS = 6  # for a W that starts at zero
+MOMENTUM_STEP = 0.25  # what the momentum gains with every step that succeeds
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,13 @@ class Rule:
         update_w: step (V, gram, product) for the rows of W in one block, in place.
         update_h: step for H, in place.
         finished: tells from the loss history, the projected gradient norms and `tol` whether to stop.
+        momentum: up to which share of its last move each factor is pushed on before it is updated.
     """
 
     update_w: Step
     update_h: Step
     finished: Callable[[list[float], list[float], float], bool]
+    momentum: float = 0.0
 
 
 def iterate(
@@ -98,30 +103,51 @@ def iterate(
 ) -> Factorization:
     """Alternate from the start W (K, M), H (K, C), both changed in place, until the rule says stop.
 
-    Also stops once the loss no longer falls measurably: by less than its own rounding, or to nothing at all.
+    With momentum this is the extrapolation of Ang and Gillis (2019): where it makes the loss rise, the step is taken
+    back and the next one goes without. A plain step after which the loss has not fallen ends the iteration too: what
+    could be gained is less than the loss's own rounding.
 
     Returns:
         The factorization, with W as a (M, K) tensor.
     """
-    # W = 0 is how a start says that the first pass shall find W; its loss needs no reading
-    history = [loss_of(sums_over(reader, W, H), H, square) if W.any() else 0.5 * square]
+    empty = not W.any()
+    # a zero W is found by the first pass; its loss needs no reading
+    history = [0.5 * square if empty else loss_of(sums_over(reader, W, H), H, square)]
     gradients: list[float] = []
-    converged = False
+    older_W, older_H = W.clone(), H.clone()
+    weight, converged = 0.0, False
     while len(gradients) < max_iter and not converged:
-        sums = sums_over(reader, W, H, rule.update_w)
+        update_w = _fill if empty and not gradients else rule.update_w
+        _push_on(H, older_H, weight)
+        sums = sums_over(reader, W, H, update_w, older_W, weight)
         gradient = sums.gradient + _update_basis(H, sums, rule.update_h)
         gradients.append(gradient.sqrt().item())
         loss = loss_of(sums, H, square)
-        stalled = not loss < history[-1]
+        fell = loss < history[-1]
         history.append(min(loss, history[-1]))
-        converged = stalled or rule.finished(history, gradients, tol)
+        if fell:
+            converged = rule.finished(history, gradients, tol)
+            weight = min(weight + MOMENTUM_STEP, rule.momentum)
+        else:
+            W.copy_(older_W)
+            H.copy_(older_H)
+            converged, weight = weight == 0, 0.0
     return Factorization(W.T.contiguous(), H, history, len(gradients), converged, square)
 
 
 def sums_over(
-    reader: BlockReader, W: torch.Tensor, H: torch.Tensor, update_w: Step | None = None
+    reader: BlockReader,
+    W: torch.Tensor,
+    H: torch.Tensor,
+    update_w: Step | None = None,
+    older_W: torch.Tensor | None = None,
+    weight: float = 0.0,
 ) -> Statistics:
-    """Read X once, updating W (K, M) block by block, in place, if there is a step for it."""
+    """Read X once, updating W (K, M) block by block, in place, if there is a step for it.
+
+    `older_W`, if given, is W before the last step; W is first pushed on by `weight` of that step, and `older_W`
+    becomes what W was.
+    """
     gram = H @ H.T
     product = torch.zeros(H.shape, dtype=torch.float64, device=H.device)
     total = torch.zeros(gram.shape, dtype=torch.float64, device=H.device)
@@ -130,6 +156,8 @@ def sums_over(
     def visit(item: tuple[slice, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         rows, block = item
         part, steepness = W[:, rows], torch.zeros_like(gradient)
+        if older_W is not None:
+            _push_on(part, older_W[:, rows], weight)
         if update_w is not None:
             target = H @ block.T
             steepness = projected_gradient(part, gram, target).double().square().sum()
@@ -140,6 +168,18 @@ def sums_over(
         for whole, share in zip((product, total, gradient), shares, strict=True):
             whole += share
     return Statistics(product, total, gradient)
+
+
+def _fill(V: torch.Tensor, gram: torch.Tensor, product: torch.Tensor) -> None:
+    hals_sweep(V, gram, product, sweeps=FILLING_SWEEPS)
+
+
+def _push_on(V: torch.Tensor, older: torch.Tensor, weight: float) -> None:
+    """V becomes V + weight (V - older), but not below zero, and `older` what V was; both in place."""
+    pushed = torch.lerp(older, V, 1 + weight).clamp_(min=0) if weight else None
+    older.copy_(V)
+    if pushed is not None:
+        V.copy_(pushed)
 
 
 def loss_of(sums: Statistics, H: torch.Tensor, square: float) -> float:

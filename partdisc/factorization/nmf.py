@@ -15,7 +15,7 @@ import torch
 from partdisc.factorization.blocks import BlockReader, open_blocks
 from partdisc.factorization.checks import check_choice, check_count, check_number
 from partdisc.factorization.compressed import compressed_start
-from partdisc.factorization.engine import Factorization, Rule, iterate, sums_over
+from partdisc.factorization.engine import Factorization, Rule, iterate
 from partdisc.factorization.initialization import INITS, Start, given_start, start_factors
 from partdisc.factorization.survey import Survey, survey
 from partdisc.factorization.threads import one_thread
@@ -23,7 +23,7 @@ from partdisc.factorization.updates import hals_sweep, multiplicative_step
 
 SOLVERS = ("hals", "mu")
 COMPRESSED = "compressed"
-FILLING_SWEEPS = 6
+MOMENTUM = 0.7
 GAIN_SHARE = 0.2  # an iteration that gains a fifth of `tol` counts as rest
 MU_CHECK_EVERY = 10  # iterations between two looks at the error, as in the paper
 
@@ -90,8 +90,6 @@ def non_negative_factorization(
     for attempt in range(restarts):
         chosen = "random" if attempt and init != COMPRESSED else init
         W, H = _start(reader, num_components, chosen, facts, seed + attempt)
-        if solver == "mu" and not W.any():
-            sums_over(reader, W, H, partial(hals_sweep, sweeps=FILLING_SWEEPS))  # zeros would stay zeros
         found = iterate(reader, W, H, rule, square=facts.square, max_iter=max_iter, tol=tol)
         if best is None or found.loss < best.loss:
             best = found
@@ -112,7 +110,7 @@ def _rule(solver: str, inner_sweeps: int) -> Rule:
     if solver == "mu":
         return Rule(multiplicative_step, multiplicative_step, _error_stalled)
     sweep = partial(hals_sweep, sweeps=inner_sweeps)
-    return Rule(sweep, sweep, gradient_fell)
+    return Rule(sweep, sweep, gradient_fell, momentum=MOMENTUM)
 
 
 def gradient_fell(history: list[float], gradients: list[float], tol: float) -> bool:
