@@ -156,6 +156,8 @@ def measure_browser(page: Path) -> dict[str, float] | None:
             start = time.perf_counter()
             driver.get(page.as_uri())
             while not driver.execute_script("return document.documentElement.dataset.ready"):
+                if time.perf_counter() - start > 60:
+                    raise RuntimeError(f"The page is not ready after 60 s: {driver.get_log('browser')}")
                 time.sleep(0.01)
             result = {"ready_s": time.perf_counter() - start, "memory_mb_loaded": renderer_memory(profile)}
             height = driver.execute_script("return document.documentElement.scrollHeight")
