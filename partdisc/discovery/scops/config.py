@@ -80,8 +80,8 @@ class ScopsConfig:
     ema: float = 0.99
 
     concentration: float = 0.05
-    equivariance: float = 1.0
-    centroids: float = 1.0
+    equivariance: float = 0.1
+    centroids: float = 0.1
     semantic: float = 1.0
     orthonormality: float = 0.02
     foreground: float = 1.0

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from partdisc.data import ImageList, ImageRecord, list_images
 from partdisc.discovery.base import PartDiscoverer, resolve_device
+from partdisc.discovery.inside import fit_stage
 from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
 from partdisc.discovery.scops.batches import TrainingData
 from partdisc.discovery.scops.config import ScopsConfig, load_config
@@ -46,8 +47,9 @@ class CoPartSegmentation(PartDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`;
-            `batch_size` is of the extraction, the training's stands in `training`.
+        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`; `batch_size` is of the extraction, the
+            training's stands in `training`.
         training: a `ScopsConfig`, its settings as a dictionary, a shipped name ("fast", "gpu", "paper") or a file.
         steps: number of training steps, in place of the configuration's.
 
@@ -59,7 +61,8 @@ class CoPartSegmentation(PartDiscoverer):
 
     >>> rng = np.random.default_rng(0)
     >>> maps = [rng.random((6, 5, 8), dtype=np.float32) for _ in range(4)]
-    >>> scops = CoPartSegmentation(num_parts=2, training={"batch_size": 2}, steps=3).fit_features(maps)
+    >>> scops = CoPartSegmentation(num_parts=2, training={"batch_size": 2}, steps=3, foreground="none")
+    >>> scops = scops.fit_features(maps)
     >>> scops.predict_features(maps)[0].maps.shape
     (3, 6, 5)
     """
@@ -71,7 +74,7 @@ class CoPartSegmentation(PartDiscoverer):
     steps: int | None = None
 
     def fit(self: Self, images: Any, foreground: Foreground | None = None) -> Self:
-        """Learn parts from images, and (h, w) foreground maps in [0, 1] by image id where there are any."""
+        """Learn parts from images; `foreground` may hold (h, w) maps in [0, 1] by image id, of any size."""
         listed = images if isinstance(images, ImageList) else list_images(images)
         self.learn(listed, self.extract(listed), foreground=foreground)
         return self
@@ -92,7 +95,7 @@ class CoPartSegmentation(PartDiscoverer):
             features: of the images, as `extract` gives them.
             folder: of checkpoints, from which an interrupted training goes on; None keeps none.
             progress: makes the progress of a stage with so many items.
-            foreground: (h, w) maps in [0, 1] by image id; None has no background.
+            foreground: (h, w) maps in [0, 1] by image id; None does as the attribute `foreground` says.
 
         Returns:
             The features on which `iter_maps` works: new ones where the encoder was trained.
@@ -100,6 +103,8 @@ class CoPartSegmentation(PartDiscoverer):
         self._check_learnable(features)
         by_id = {record.id: record for record in images.records}
         records = [by_id[entry.id] for entry in features.entries]
+        if foreground is None:
+            foreground = self._known_foreground(features, images)
         self._train(features, records, foreground, folder, progress)
         if self._settings().train_encoder:
             features = self.extract(ImageList(images.root, tuple(records)))
@@ -120,6 +125,11 @@ class CoPartSegmentation(PartDiscoverer):
             maps = found if self.has_background_ else np.concatenate([np.zeros_like(found[:1]), found])
             yield PartMaps(published_rule(maps) if published else maps, entry.size, entry.content, entry.id)
 
+    @property
+    def has_background(self) -> bool:
+        """Whether channel 0 of the maps is used."""
+        return self.has_background_
+
     def get_backbone(self) -> Backbone:
         """The backbone; once it was trained, the trained one."""
         return self._trained if getattr(self, "_trained", None) is not None else super().get_backbone()
@@ -133,6 +143,20 @@ class CoPartSegmentation(PartDiscoverer):
     def _settings(self) -> ScopsConfig:
         config = load_config(self.training)
         return config if self.steps is None else replace(config, steps=self.steps)
+
+    def _learn_parts(self, features: FeatureSet, images: ImageList | None) -> None:
+        """What `fit_features` calls: there are no images."""
+        self._check_learnable(features)
+        self._train(features, None, self._known_foreground(features, None), None, None)
+        self._settle(features)
+
+    def _known_foreground(self, features: FeatureSet, images: ImageList | None) -> Foreground | None:
+        """(h, w) probabilities of foreground of each image, found without labels; the network learns them."""
+        backbone = None if images is None else super().get_backbone()
+        found = fit_stage(self.foreground, backbone, features, images, self.seed)
+        if found is None:
+            return None
+        return {entry.id: found(m).numpy() for entry, m in zip(features.entries, features, strict=True)}
 
     def _train(
         self,
@@ -209,7 +233,8 @@ class CoPartSegmentation(PartDiscoverer):
     # -- the base's contract ----------------------------------------------------------------------------------------
 
     def _fit_features(self, features: FeatureSet) -> None:
-        self._train(features, None, None, None, None)
+        """Nothing calls it: `_learn_parts` and `learn` train in one go."""
+        raise NotImplementedError
 
     def _part_scores(self, rows: Tensor) -> Tensor:
         """Scores of rows seen alone, without their neighbours."""

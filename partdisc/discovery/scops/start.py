@@ -118,10 +118,11 @@ def _part_scores(rows: Tensor, inside: Tensor | None, num_parts: int, method: st
     found = rows if inside is None else rows[inside >= INSIDE]
     if len(found) < num_parts:
         raise DataError(
-            f"Expected a foreground of at least {num_parts} grid cells for {num_parts} parts, got {len(found)}."
+            f"Expected a foreground of at least {num_parts} grid cells for {num_parts} parts, got {len(found)}. "
+            "Ask for fewer parts, or have no background (--foreground none)."
         )
     discoverer = {"kmeans": FeatureClustering, "dff": DeepFeatureFactorization}[method](
-        num_parts, seed=seed, device="cpu"
+        num_parts, seed=seed, device="cpu", foreground="none"
     )
     discoverer.fit_features([found[None]])
     return discoverer._part_scores(rows)

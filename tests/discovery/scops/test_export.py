@@ -16,7 +16,8 @@ from tests.discovery.scops.conftest import TINY
 def fitted() -> CoPartSegmentation:
     backbone = create_backbone("resnet18", weights="random", layers="layer2")
     training = {**TINY, "steps": 2}
-    return CoPartSegmentation(2, backbone=backbone, image_size=64, training=training).fit(paint_images(3))
+    segmenter = CoPartSegmentation(2, backbone=backbone, image_size=64, training=training, foreground="none")
+    return segmenter.fit(paint_images(3))
 
 
 @pytest.mark.slow

@@ -37,9 +37,15 @@ def images() -> list[np.ndarray]:
     return made
 
 
-def make(backbone, **changes) -> CoPartSegmentation:
-    training = {**SHORT, **changes}
-    return CoPartSegmentation(PARTS, backbone=backbone, training=training, image_size=88, device="cpu")
+def make(backbone, foreground="none", **changes) -> CoPartSegmentation:
+    return CoPartSegmentation(
+        PARTS,
+        backbone=backbone,
+        training={**SHORT, **changes},
+        image_size=88,
+        device="cpu",
+        foreground=foreground,
+    )
 
 
 def equal(a, b) -> bool:
@@ -59,7 +65,7 @@ class TestCoPartSegmentation(DiscovererContract):
 def test_parts_of_features_are_found_and_background_is_kept():
     maps = disc_maps()
     known = disc_foreground(maps)
-    features = CoPartSegmentation(PARTS, training={**TINY, "steps": 30}).fit_features(maps)
+    features = CoPartSegmentation(PARTS, foreground="none", training={**TINY, "steps": 30}).fit_features(maps)
     found = features.predict_features(maps)
     truth = np.stack([m[..., : PARTS + 1].argmax(-1) for m in maps])
     labels = np.stack([m.to_labels() for m in found])
@@ -72,9 +78,11 @@ def test_parts_of_features_are_found_and_background_is_kept():
 
 def test_start_is_the_method_it_starts_from():
     maps = disc_maps()
-    kmeans = create_discoverer("kmeans", PARTS + 1).fit_features(maps)
+    kmeans = create_discoverer("kmeans", PARTS + 1, foreground="none").fit_features(maps)
     scops = CoPartSegmentation(
-        PARTS + 1, training={**TINY, "steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0}
+        PARTS + 1,
+        foreground="none",
+        training={**TINY, "steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0},
     ).fit_features(maps)
     table = np.zeros((PARTS + 2, PARTS + 2))
     for a, b in zip(kmeans.predict_features(maps), scops.predict_features(maps), strict=True):
@@ -93,6 +101,14 @@ def test_fit_on_images_keeps_shapes_sizes_and_the_foreground(backbone, images):
     assert all(np.allclose(m.maps.sum(0), 1, atol=1e-5) for m in found)
     agreement = [((m.to_labels() > 0) == (foreground[m.image_id] > 0)).mean() for m in found]
     assert np.mean(agreement) > 0.8
+
+
+def test_foreground_is_found_where_none_is_given(backbone, images):
+    scops = make(backbone, foreground="auto").fit(images)
+    assert scops.has_background_
+    assert all(m.maps[0].max() > 0 for m in scops.predict(images))
+    with pytest.raises(ConfigError, match="foreground of auto, none, .*but got 'saliency'"):
+        make(backbone, foreground="saliency").fit(images)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +156,7 @@ def test_all_equal_images_end_with_one_line(backbone):
 
 def test_more_parts_than_cells_are_refused(backbone, images):
     with pytest.raises(DataError, match="at least 200 grid cells for 200 parts"):
-        CoPartSegmentation(200, backbone=backbone, image_size=88, training=SHORT).fit(images[:1])
+        CoPartSegmentation(200, backbone=backbone, image_size=88).fit(images[:1])
     nothing = {"image_00000": np.zeros((8, 11), np.float32)}
     with pytest.raises(DataError, match="foreground of at least 3 grid cells for 3 parts, got 0"):
         make(backbone).fit(images[:1], foreground=nothing)
@@ -165,6 +181,7 @@ def test_interrupted_run_ends_like_an_uninterrupted_one(images, tmp_path, monkey
         "weights": "random",
         "image_size": 88,
         "device": "cpu",
+        "foreground": "none",
         "options": {"training": {**TINY, "steps": 8}},
     }
     discover(images, tmp_path / "whole", **settings)
