@@ -8,7 +8,7 @@ import sklearn.decomposition
 import torch
 
 from partdisc.errors import ConfigError, DataError
-from partdisc.factorization import non_negative_factorization
+from partdisc.factorization import nmf, non_negative_factorization
 
 from .conftest import ListBlocks, relu_features
 
@@ -64,6 +64,23 @@ def test_hals_reaches_the_error_of_scikit_learn_from_the_same_start(X):
     theirs = model.fit_transform(X, W=W.copy(), H=H.copy())
     expected = np.linalg.norm(X - theirs @ model.components_) / np.linalg.norm(X)
     assert ours.relative_error == pytest.approx(expected, rel=1e-3)
+
+
+def test_plain_sweeps_follow_scikit_learn_step_by_step(X, monkeypatch):
+    monkeypatch.setattr(nmf, "MOMENTUM", 0.0)
+    rng = np.random.default_rng(1)
+    W, H = rng.random((len(X), 5)), rng.random((5, X.shape[1]))
+    ours = non_negative_factorization(X, 5, init=(W, H), max_iter=25, tol=0, inner_sweeps=1)
+    model = sklearn.decomposition.NMF(5, init="custom", solver="cd", max_iter=25, tol=0)
+    theirs = model.fit_transform(X, W=W.copy(), H=H.copy())
+    np.testing.assert_allclose(ours.W, theirs, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(ours.H, model.components_, rtol=1e-6, atol=1e-9)
+
+
+def test_momentum_needs_fewer_passes(X, monkeypatch):
+    with_momentum = non_negative_factorization(X, 6, init="random", max_iter=3000, tol=1e-3).n_iter
+    monkeypatch.setattr(nmf, "MOMENTUM", 0.0)
+    assert with_momentum < non_negative_factorization(X, 6, init="random", max_iter=3000, tol=1e-3).n_iter
 
 
 def test_multiplicative_updates_follow_scikit_learn(X):
