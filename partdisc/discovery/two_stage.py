@@ -21,7 +21,7 @@ from partdisc.factorization import KMeans
 
 FINE_CLUSTERS = 24
 SAMPLE_ROWS = 10_000
-SOFTNESS = 0.1  # temperature, in units of the mean squared distance beyond the nearest centre
+SOFTNESS = 0.2  # temperature, in units of the mean squared distance beyond the nearest centre
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,11 @@ def pool_map(features: Tensor, cells: int) -> Tensor:
     >>> pool_map(torch.ones(28, 20, 3), 14).shape
     torch.Size([14, 10, 3])
     """
-    factor = -(-max(features.shape[:2]) // cells)
-    channels_first = features.float().permute(2, 0, 1)[None]
-    pooled = F.avg_pool2d(channels_first, factor, ceil_mode=True, count_include_pad=False)
+    h, w, _ = features.shape
+    factor = -(-max(h, w) // cells)
+    channels_first = features.float().permute(2, 0, 1)[None].contiguous()
+    # adaptive, so that the coarse cells divide the grid evenly and `enlarge` puts them back in place
+    pooled = F.adaptive_avg_pool2d(channels_first, (-(-h // factor), -(-w // factor)))
     return pooled[0].permute(1, 2, 0)
 
 
