@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--foreground",
         metavar="auto|none|NAME",
-        help="auto finds the objects first, without labels, and parts lie inside them; none: K parts of the "
-        "whole image",
+        help="none (default): K parts of the whole image; auto finds the objects first, without labels, and "
+        "parts lie inside them: look at the contact sheet whether it found yours",
     )
     parser.add_argument("--refine", metavar="auto|colour|none", help="refine masks by each image's colours")
     parser.add_argument(

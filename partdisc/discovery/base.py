@@ -74,7 +74,7 @@ class PartDiscoverer(ABC):
     layers: Sequence[str | int] | str | None = None
     weights: str = "auto"
     image_size: int = DEFAULT_IMAGE_SIZE
-    foreground: str = "auto"
+    foreground: str = "none"
     feature_dtype: str = "float16"
     batch_size: int = 8
     workers: int = 0

@@ -38,7 +38,7 @@ class DiscoverSettings:
 
     num_parts: int | None = None
     method: str = "dff"
-    foreground: str = "auto"
+    foreground: str = "none"
     refine: str = "auto"
     backbone: str = DEFAULT_BACKBONE
     layers: str | None = None

@@ -25,7 +25,7 @@ def cars() -> list[tuple[np.ndarray, np.ndarray]]:
 @pytest.mark.parametrize("cls", [DeepFeatureFactorization, FeatureClustering])
 def test_parts_lie_inside_the_objects_and_the_rest_is_background(cls, cars, tmp_path):
     images = [image for image, _ in cars]
-    method = cls(2, image_size=192, device="cpu").fit(images)
+    method = cls(2, image_size=192, device="cpu", foreground="auto").fit(images)
     assert method.has_background
     found, all_foreground = [], []
     for maps, (_, labels) in zip(method.predict(images), cars, strict=True):
