@@ -8,7 +8,7 @@ sized to the cache of a CPU, or larger on an accelerator, where a launch costs m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,6 +21,7 @@ CPU_BLOCK_BYTES = (
     16 << 20
 )  # smaller ones save memory traffic, but operations then cost more to start than to do
 DEVICE_BLOCK_BYTES = 256 << 20
+SPLITS = 8  # blocks at least that a sample is split into, so that threads can share it
 MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 256, 8192
 
 
@@ -80,6 +81,11 @@ class BlockReader:
     def shape(self) -> tuple[int, int]:
         """(M, C)."""
         return self.source.shape
+
+    def over(self, X: torch.Tensor) -> BlockReader:
+        """The same reader over another tensor."""
+        rows = max(1, min(self.block_rows, -(-len(X) // SPLITS)))
+        return replace(self, source=TensorBlocks(X), block_rows=rows)
 
     def __iter__(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield (rows, block), rows being the block's place in X.

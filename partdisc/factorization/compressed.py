@@ -18,7 +18,8 @@ from functools import partial
 
 import torch
 
-from partdisc.factorization.blocks import BlockReader, TensorBlocks
+from partdisc.factorization.blocks import BlockReader
+from partdisc.factorization.engine import sums_over
 from partdisc.factorization.initialization import Start, random_factors, truncated_svd
 from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.threads import spread
@@ -27,7 +28,7 @@ from partdisc.factorization.updates import hals_sweep
 SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 8192, 256
 WIDTH_PER_COMPONENT = 3
 CYCLES, BRANCHES = 3, 2  # branches of a cycle are worked on in parallel
-DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 20, 8, 1, 5, 5  # iterations at each stage
+DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 12, 8, 1, 4, 3  # iterations at each stage
 SWEEPS = 2
 
 
@@ -62,9 +63,9 @@ def compressed_start(reader: BlockReader, num_components: int, seed: int) -> Sta
     generator = torch.Generator().manual_seed(seed)
     sketch = make_sketch(reader, num_components, generator)
     best = _search(sketch, num_components, generator)
-    exact = Sketch(sketch.rows, sketch.rows, None)
-    H = _descend(exact, best.W, best.H, EXACT).H
-    return torch.zeros(num_components, reader.shape[0], dtype=reader.dtype, device=reader.device), H
+    _descend_exactly(reader.over(sketch.rows), best.W, best.H)
+    W = torch.zeros(num_components, reader.shape[0], dtype=reader.dtype, device=reader.device)
+    return W, best.H
 
 
 def make_sketch(reader: BlockReader, num_components: int, generator: torch.Generator) -> Sketch:
@@ -74,8 +75,7 @@ def make_sketch(reader: BlockReader, num_components: int, generator: torch.Gener
     width = WIDTH_PER_COMPONENT * num_components
     if width >= rows.shape[1]:
         return Sketch(rows, rows, None)
-    small = BlockReader(TensorBlocks(rows), reader.dtype, reader.device, reader.block_rows, reader.restore)
-    directions = truncated_svd(small, width, generator, passes=1)[2]
+    directions = truncated_svd(reader.over(rows), width, generator, passes=1)[2]
     return Sketch(rows, rows @ directions.T, directions)
 
 
@@ -121,6 +121,14 @@ def _descend(sketch: Sketch, W: torch.Tensor, H: torch.Tensor, iterations: int) 
         hals_sweep(H, gram, product, SWEEPS)
     cross, model = (product * H).double().sum(), (gram * (H @ H.T)).double().sum()
     return _Candidate(W, H, (0.5 * model - cross).item())
+
+
+def _descend_exactly(reader: BlockReader, W: torch.Tensor, H: torch.Tensor) -> None:
+    """A few iterations on the sampled rows as they are; W (K, m) and H (K, C) change in place."""
+    sweep = partial(hals_sweep, sweeps=SWEEPS)
+    for _ in range(EXACT):
+        sums = sums_over(reader, W, H, sweep)
+        sweep(H, sums.gram.to(H.dtype), sums.product.to(H.dtype))
 
 
 def _project(sketch: Sketch, H: torch.Tensor) -> torch.Tensor:

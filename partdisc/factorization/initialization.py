@@ -6,6 +6,7 @@ are the same for the same seed on every device.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from partdisc.errors import ConfigError
 from partdisc.factorization.blocks import BlockReader
+from partdisc.factorization.threads import spread
 
 INITS = ("random", "nndsvd", "nndsvda")
 OVERSAMPLING = 10
@@ -82,14 +84,19 @@ def truncated_svd(
     for _ in range(passes):
         basis = _orthonormal(panel).to(reader.dtype)
         panel = torch.zeros(C, width, dtype=torch.float64, device=reader.device)
-        for _, block in reader:
-            panel += block.T @ (block @ basis)
+        for share in spread(partial(_through, basis), reader, reader.device):
+            panel += share
     basis = _orthonormal(panel).to(reader.dtype)
     image = torch.empty(width, M, dtype=reader.dtype, device=reader.device)
     gram = torch.zeros(width, width, dtype=torch.float64, device=reader.device)
-    for rows, block in reader:
+
+    def visit(item: tuple[slice, torch.Tensor]) -> torch.Tensor:
+        rows, block = item
         image[:, rows] = basis.T @ block.T
-        gram += image[:, rows] @ image[:, rows].T
+        return image[:, rows] @ image[:, rows].T
+
+    for share in spread(visit, reader, reader.device):
+        gram += share
     squares, rotation = torch.linalg.eigh(gram)
     order = torch.arange(width - 1, max(width - rank, 0) - 1, -1, device=reader.device)
     values, rotation = squares[order].clamp(min=0).sqrt(), rotation[:, order]
@@ -97,6 +104,11 @@ def truncated_svd(
     inverse = torch.where(present, 1 / values, torch.zeros_like(values))
     left = (rotation * inverse).T.to(reader.dtype) @ image
     return left, torch.where(present, values, 0.0), (basis @ rotation.to(reader.dtype)).T
+
+
+def _through(basis: torch.Tensor, item: tuple[slice, torch.Tensor]) -> torch.Tensor:
+    block = item[1]
+    return block.T @ (block @ basis)
 
 
 def _orthonormal(panel: torch.Tensor) -> torch.Tensor:
