@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def main() -> None:
             )
     result = {
         "date": datetime.date.today().isoformat(),
-        "machine": platform.platform(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "images": options.counts,
         "image_size": options.image_size,
         "peak_anonymous_mib": peaks,
