@@ -8,7 +8,8 @@ compression of Tepper and Sapiro 2016; Zhou, Cichocki and Xie 2012 for the low-r
 What is saved buys a better optimum. NMF has many local minima, and most are of one kind: one part is described
 twice while two others share a component. Descent cannot leave them. So the search grows the factorization by half as
 many random components again, descends, and takes out, one at a time, the component that is missed least; the result
-replaces the best so far if its loss is lower. A few such cycles find what dozens of restarts do not.
+replaces the best so far if its loss is lower. A few such cycles, until one brings next to nothing, find what dozens
+of restarts do not.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.threads import spread
 from partdisc.factorization.updates import hals_sweep
 
-SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 8192, 256
+SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 8192, 512
 WIDTH_PER_COMPONENT = 3
-CYCLES, BRANCHES = 3, 2  # branches of a cycle are worked on in parallel
+CYCLES, BRANCHES = 6, 2  # branches of a cycle are worked on in parallel
+WORTHWHILE = 1e-4  # a cycle that explains less than this share more is the last
 DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 12, 8, 1, 4, 3  # iterations at each stage
 SWEEPS = 2
 
@@ -86,7 +88,12 @@ def _search(sketch: Sketch, num_components: int, generator: torch.Generator) -> 
     for _ in range(CYCLES):
         additions = [_random(sketch, max(1, num_components // 2), scale, generator) for _ in range(BRANCHES)]
         candidates = spread(partial(_regrow, sketch, best), additions, W.device)
-        best = min(best, *candidates, key=lambda found: found.loss)
+        found = min(candidates, key=lambda candidate: candidate.loss)
+        gain = best.loss - found.loss
+        if gain > 0:
+            best = found
+        if gain <= WORTHWHILE * abs(best.loss):
+            break
     return best
 
 
