@@ -85,7 +85,8 @@ class Runtime:
 
     Attributes:
         device: "auto", "cpu", "cuda", "mps".
-        workers: processes that decode images ahead; None means one for each two cores, at most 8.
+        workers: processes that decode images ahead; None means one for each two cores beside the
+            first, at most 8: on two cores a decoder of its own takes more from the backbone than it gives.
         storage: where features are kept: "memory", "disk", or "auto" by their size.
         verbosity: 0 says nothing, 1 reports progress.
     """
@@ -105,7 +106,7 @@ class Runtime:
     @property
     def num_workers(self) -> int:
         """Processes that decode."""
-        return min(8, max(1, (os.cpu_count() or 1) // 2)) if self.workers is None else self.workers
+        return min(8, ((os.cpu_count() or 1) - 1) // 2) if self.workers is None else self.workers
 
 
 def absolute(path: str | os.PathLike[str] | None) -> str | None:
