@@ -70,6 +70,10 @@ class DiscoverSettings:
             )
         if self.num_parts is not None and not 1 <= self.num_parts <= 254:
             raise ConfigError(f"Expected --num-parts within 1..254, but got {self.num_parts}.")
+        if self.apply is not None and (self.method != "dff" or self.foreground != "none" or self.options):
+            raise ConfigError(
+                "Expected no --method, --foreground or method options beside --apply: the model has its own."
+            )
         check_foreground(self.foreground)
         if self.refine not in REFINEMENTS:
             raise ConfigError(f"Expected --refine of {', '.join(REFINEMENTS)}, but got {self.refine!r}.")

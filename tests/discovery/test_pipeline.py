@@ -212,6 +212,8 @@ def test_broken_images_are_listed_with_the_reason_and_strict_makes_them_an_error
         ({"method": "kmeans", "options": {"signed": "relu"}}, ConfigError, "kmeans does not take"),
         ({"options": {"solver": "cd"}}, ConfigError, "solver"),
         ({"like": "nowhere"}, ArtifactError, "nowhere"),
+        ({"num_parts": None, "apply": "x", "foreground": "auto"}, ConfigError, "the model has its own"),
+        ({"num_parts": None, "apply": "x", "method": "kmeans"}, ConfigError, "the model has its own"),
         ({"foreground": "magic"}, ConfigError, "--foreground of auto, none"),
         ({"refine": "magic"}, ConfigError, "--refine of auto"),
         ({"storage": "cloud"}, ConfigError, "auto, memory, disk"),
