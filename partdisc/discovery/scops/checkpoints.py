@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from partdisc.errors import ArtifactError
@@ -58,9 +58,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     }
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     try:
-        with files.atomic_path(path) as partial:
-            save_file(kept, partial, metadata={"partdisc": json.dumps(header)})
-    except (OSError, SafetensorError) as error:
+        files.write_bytes(path, save(kept, metadata={"partdisc": json.dumps(header)}))
+    except OSError as error:
         raise ArtifactError(
             f"Cannot write the checkpoint {path}: {error}. Free some space and go on with --resume; "
             "earlier checkpoints are kept."

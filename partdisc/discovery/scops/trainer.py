@@ -18,6 +18,7 @@ from partdisc.discovery.processes import Processes
 from partdisc.discovery.scops.batches import Batch, Stream, TrainingData
 from partdisc.discovery.scops.checkpoints import Checkpoint, read_latest, write_checkpoint
 from partdisc.discovery.scops.config import ScopsConfig
+from partdisc.discovery.scops.interrupts import HeldInterrupts
 from partdisc.discovery.scops.objective import Objective
 from partdisc.discovery.scops.optimization import (
     MovingAverage,
@@ -78,7 +79,7 @@ class Trainer:
         self.stream = Stream(len(data), config.batch_size * self.parts, seed)
         self.folder, self.workers, self.progress = folder, workers, progress or _silent
         self.made_with = files.to_json(
-            {"config": config.to_dict(), "seed": seed, "world": self.processes.world, **(made_with or {})}
+            {"config": _deciding(config), "seed": seed, "world": self.processes.world, **(made_with or {})}
         )
         self.optimizer = make_optimizer(objective, config)
         self.average = MovingAverage(objective, config.ema)
@@ -100,7 +101,7 @@ class Trainer:
         self._resume()
         model = self.processes.wrap(self.objective, unused=self.objective.segmenter.train_encoder)
         batches = self.data.iterate(self._planned(), self.stream, self.workers)
-        with self.progress(STAGE, self.config.steps) as bar:
+        with self.progress(STAGE, self.config.steps) as bar, HeldInterrupts() as interrupts:
             bar.unit = "steps"
             bar.skip(self.step)
             while self.step < self.config.steps:
@@ -109,8 +110,12 @@ class Trainer:
                 last = self.step == self.config.steps
                 if last or self.step % self.config.log_every == 0:
                     self._report(bar, values, areas, norm)
+                if interrupts.waiting:
+                    self._save()
+                    interrupts.release()
                 if last or self.step % self.config.checkpoint_every == 0:
                     self._save()
+                    self.processes.wait()
         self.average.copy_to(self.objective)
         return self.objective
 
@@ -178,7 +183,6 @@ class Trainer:
             tensors |= {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
             state = {"scaler": self.scaler.state_dict(), "history": self.history, "areas": self.watch.recent}
             write_checkpoint(self.folder, Checkpoint(self.step, tensors, self.made_with, state))
-        self.processes.wait()
 
     def _resume(self) -> None:
         found = read_latest(self.folder, self.made_with) if self.folder is not None else None
@@ -192,6 +196,11 @@ class Trainer:
             self.scaler.load_state_dict(found.state["scaler"])
         self.watch = CollapseWatch(found.state["areas"])
         self.history, self.step = found.state["history"], found.step
+
+
+def _deciding(config: ScopsConfig) -> dict[str, Any]:
+    """Settings that change what is learnt: a run may go on with others in what is only watched and kept."""
+    return {k: v for k, v in config.to_dict().items() if k not in ("stop_on_collapse", "checkpoint_every")}
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

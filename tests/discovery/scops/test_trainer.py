@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from partdisc.discovery.scops.config import ScopsConfig
 from partdisc.discovery.scops.trainer import Trainer
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.progress import Progress, StepLog
+from partdisc.store import files
 from tests.discovery.scops.conftest import TINY, disc_maps, make_objective
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,6 +86,28 @@ def test_interrupted_training_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_is_kept_until_the_step_is_whole_and_saved(tmp_path, monkeypatch, number):
+    whole, _ = train()
+    step_once = Trainer._train_step
+
+    def interrupted(self, *args):
+        if self.step == 6:
+            os.kill(os.getpid(), number)
+        return step_once(self, *args)
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        monkeypatch.setattr(Trainer, "_train_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert _newest(tmp_path) == 7
+    monkeypatch.setattr(Trainer, "_train_step", step_once)
+    assert same(whole, train(tmp_path)[0])
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_finished_training_is_not_done_again(tmp_path, optimizer):
     first, _ = train(tmp_path, optimizer=optimizer)
@@ -117,6 +141,8 @@ def test_killed_three_times_ends_as_if_it_had_not_been(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, env=environment, check=True)
     assert 30 <= _newest(tmp_path) < 150
+    files.remove_partial_files(tmp_path)
+    assert set(tmp_path.iterdir()) == set(checkpoints.list_checkpoints(tmp_path))
     resumed, _ = train(tmp_path, steps=150, checkpoint_every=5)
     assert same(train(steps=150, checkpoint_every=5)[0], resumed)
 
@@ -176,6 +202,12 @@ def test_checkpoint_of_other_settings_is_refused_by_name(tmp_path):
         train(tmp_path, learning_rate=0.5)
 
 
+def test_what_is_only_watched_may_change_in_a_run_that_goes_on(tmp_path):
+    train(tmp_path)
+    _, trainer = train(tmp_path, stop_on_collapse=False, checkpoint_every=5)
+    assert trainer.step == 12
+
+
 def test_damaged_checkpoint_is_named(tmp_path):
     train(tmp_path)
     newest = checkpoints.list_checkpoints(tmp_path)[-1]
@@ -193,19 +225,19 @@ def test_newer_checkpoint_is_refused(tmp_path, monkeypatch):
 
 
 def test_full_disk_keeps_earlier_checkpoints(tmp_path, monkeypatch):
-    save = checkpoints.save_file
+    write = files.write_bytes
 
-    def full(tensors, path, metadata):
-        if '"step": 8' in metadata["partdisc"]:
+    def full(path, data):
+        if path.name == "step_00000008.safetensors":
             raise OSError(28, "No space left on device")
-        save(tensors, path, metadata=metadata)
+        write(path, data)
 
     whole, _ = train()
-    monkeypatch.setattr(checkpoints, "save_file", full)
+    monkeypatch.setattr(files, "write_bytes", full)
     with pytest.raises(ArtifactError, match=r"step_00000008.*No space left.*--resume"):
         train(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["step_00000004.safetensors"]
-    monkeypatch.setattr(checkpoints, "save_file", save)
+    monkeypatch.setattr(files, "write_bytes", write)
     assert same(whole, train(tmp_path)[0])
 
 
