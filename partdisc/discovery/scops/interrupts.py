@@ -13,7 +13,7 @@ HELD = (signal.SIGINT, signal.SIGTERM)
 class HeldInterrupts:
     """A context in which the first interrupt is noted only; `release` lets it act, a second one acts at once.
 
-    Signals that nobody handles (SIGTERM, where the program did not ask for it) are left alone, and outside of the main
+    Signals that nobody handles (SIGTERM, where the program did not ask for it) are left alone; outside of the main
     thread all are.
 
     Attributes:
