@@ -17,7 +17,7 @@ LAYERS = [
     ["features", "factorization"],
     ["data", "metrics", "render"],
     ["store"],
-    ["parts", "geometry"],
+    ["parts", "scores", "geometry"],
     ["progress", "errors"],
 ]
 RANK = {unit: len(LAYERS) - row for row, units in enumerate(LAYERS) for unit in units}
@@ -51,7 +51,7 @@ def test_modules_import_only_from_lower_layers():
 
 
 def test_metrics_and_render_know_only_masks():
-    allowed = {"parts", "store", "geometry", "errors", "progress"}
+    allowed = {"parts", "scores", "store", "geometry", "errors", "progress"}
     for unit in ("metrics", "render"):
         for path in (PACKAGE / unit).rglob("*.py"):
             assert imported_units(path) - {unit, "__version__"} <= allowed, path

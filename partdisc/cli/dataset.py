@@ -12,11 +12,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from partdisc.cli.options import add_common
 from partdisc.data import dataset_tool
 from partdisc.data.annotations import OVERLAP_RULES, AnnotationSet, read_annotations
 from partdisc.data.annotations.detect import FORMATS
 from partdisc.data.dataset_tool.convert import WAYS
-from partdisc.errors import DataError
+from partdisc.errors import ConfigError, DataError
 from partdisc.store import files
 
 READING = ("format", "images", "groups", "labels", "split", "overlap")
@@ -34,18 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     validate.add_argument("--quick", action="store_true", help="read only the headers of the images")
     validate.add_argument("--strict", action="store_true", help="exit with status 2 if anything is broken")
     convert = actions.add_parser("convert", help="write another format", description="Write another format.")
-    convert.add_argument("--to", required=True, choices=tuple(dataset_tool.TARGETS), help="format to write")
-    convert.add_argument("--out", required=True, metavar="DIR", help="new or empty folder for the set")
+    convert.add_argument("--to", choices=tuple(dataset_tool.TARGETS), help="format to write")
+    convert.add_argument("--out", metavar="DIR", help="new or empty folder for the set")
     convert.add_argument("--files", choices=WAYS, help="what becomes of the image files (copy)")
     for action in (describe, validate, convert):
         _add_reading(action)
         action.add_argument("--limit", type=int, metavar="N", help="only the first N images")
         action.add_argument("--json", action="store_true", help="the result as JSON on stdout")
-        action.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+        add_common(action)
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", help="annotation file or folder of the set")
+    parser.add_argument("path", nargs="?", metavar="PATH", help="annotation file or folder of the set")
     parser.add_argument("--format", choices=("auto", *FORMATS), help="format of PATH (auto: recognise it)")
     parser.add_argument(
         "--images", metavar="DIR", help="folder of the images, if not where the format has it"
@@ -56,39 +57,43 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overlap", choices=OVERLAP_RULES, help="how overlapping parts are painted")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: dict[str, Any], command: list[str]) -> None:
     """Read the set and do what was asked."""
-    options = {name: value for name in READING if (value := getattr(arguments, name)) is not None}
-    annotations = read_annotations(arguments.path, **options)
-    common = {"limit": arguments.limit, "verbosity": int(not arguments.quiet)}
-    ACTIONS[arguments.action](annotations, arguments, common)
+    action = options["action"]
+    needed = ("path", "to", "out") if action == "convert" else ("path",)
+    if any(name not in options for name in needed):
+        usage = "convert PATH --to FORMAT --out DIR" if action == "convert" else f"{action} PATH"
+        raise ConfigError(f"Expected dataset {usage}.")
+    reading = {name: options[name] for name in READING if name in options}
+    common = {"limit": options.get("limit"), "verbosity": options.get("verbosity", 1)}
+    ACTIONS[action](read_annotations(options["path"], **reading), options, common)
 
 
-def _describe(annotations: AnnotationSet, arguments: argparse.Namespace, common: dict[str, Any]) -> None:
+def _describe(annotations: AnnotationSet, options: dict[str, Any], common: dict[str, Any]) -> None:
     description = dataset_tool.describe(annotations, **common)
-    if arguments.out is not None:
-        path = Path(arguments.out) / "description.json"
+    if "out" in options:
+        path = Path(options["out"]) / "description.json"
         files.write_json(path, description, schema="partdisc/dataset-description")
-        dataset_tool.write_plots(description, arguments.out)
-    print(_json(description) if arguments.json else dataset_tool.description_text(description))
+        dataset_tool.write_plots(description, options["out"])
+    print(_json(description) if options.get("json") else dataset_tool.description_text(description))
 
 
-def _validate(annotations: AnnotationSet, arguments: argparse.Namespace, common: dict[str, Any]) -> None:
-    result = dataset_tool.validate(annotations, quick=arguments.quick, **common)
-    if arguments.out is not None:
-        files.write_json(arguments.out, result, schema="partdisc/dataset-findings")
-    print(_json(result) if arguments.json else dataset_tool.validation_text(result))
-    if arguments.strict and result["num_broken"]:
+def _validate(annotations: AnnotationSet, options: dict[str, Any], common: dict[str, Any]) -> None:
+    result = dataset_tool.validate(annotations, quick=options.get("quick", False), **common)
+    if "out" in options:
+        files.write_json(options["out"], result, schema="partdisc/dataset-findings")
+    print(_json(result) if options.get("json") else dataset_tool.validation_text(result))
+    if options.get("strict") and result["num_broken"]:
         raise DataError(
-            f"{arguments.path} has {result['num_broken']} broken entries, listed on stdout; mend them."
+            f"{options['path']} has {result['num_broken']} broken entries, listed on stdout; mend them."
         )
 
 
-def _convert(annotations: AnnotationSet, arguments: argparse.Namespace, common: dict[str, Any]) -> None:
-    options = {} if arguments.files is None else {"files_by": arguments.files}
-    result = dataset_tool.convert(annotations, arguments.out, to=arguments.to, **options, **common)
+def _convert(annotations: AnnotationSet, options: dict[str, Any], common: dict[str, Any]) -> None:
+    ways = {"files_by": options["files"]} if "files" in options else {}
+    result = dataset_tool.convert(annotations, options["out"], to=options["to"], **ways, **common)
     text = f"{result['out']}: {result['num_images']} images as {result['format']}, {result['num_files']} image files"
-    print(_json(result) if arguments.json else text)
+    print(_json(result) if options.get("json") else text)
 
 
 def _json(result: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from partdisc.cli.options import add_common, given, print_config
+from partdisc.cli.options import add_common
 from partdisc.errors import ConfigError
 
 RUN_OPTIONS = ("resume", "overwrite", "device", "workers", "storage", "verbosity")
@@ -80,12 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 METHOD_OPTIONS = ("signed", "solver", "init", "max_iter", "tol", "restarts", "steps", "training")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: dict[str, Any], command: list[str]) -> None:
     """Run the command; prints the run directory and where the contact sheet is."""
-    options = given(arguments)
-    if arguments.print_config:
-        print_config(options)
-        return
     images, out = options.pop("images", None), options.pop("out", None)
     if images is None or out is None:
         raise ConfigError(
@@ -95,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
     from partdisc.discovery.pipeline import discover  # torch takes seconds to import; --help need not wait
 
     try:
-        found = discover(images, out, command=[Path(sys.argv[0]).name, *sys.argv[1:]], **settings)
+        found = discover(images, out, command=command, **settings)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"Go on with: {_resume_command()}") from None
     if int(os.environ.get("RANK", "0")) > 0:

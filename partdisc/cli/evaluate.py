@@ -18,7 +18,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from partdisc.cli.options import add_common, given, print_config
+from partdisc.cli.options import add_common
 from partdisc.errors import ConfigError
 
 PLAN_OPTIONS = (
@@ -80,12 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: dict[str, Any], command: list[str]) -> None:
     """Run the command."""
-    options = given(arguments)
-    if arguments.print_config:
-        print_config(options)
-        return
     if options.get("protocol") == "list":
         from partdisc.metrics.protocols import describe_protocols
 
@@ -110,16 +106,10 @@ def run(arguments: argparse.Namespace) -> None:
         against=options.get("against"),
         together=options.get("together", False),
         out=options.get("out"),
-        command=_command(*arguments._command),
+        command=shlex.join(command),
         verbosity=options.get("verbosity", 1),
     ):
         print(line)
-
-
-def _command(program: str, *words: str) -> str:
-    """The command as it can be typed again."""
-    program = f"python scripts/{program}" if program.endswith(".py") else program
-    return f"{program} {shlex.join(words)}"
 
 
 def _check(options: dict[str, Any]) -> None:

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from partdisc.cli.options import add_common, given, print_config
+from partdisc.cli.options import add_common
 from partdisc.errors import ConfigError
 
 FORMATS = ("coco", "label-studio", "cvat", "fiftyone", "png")
@@ -39,12 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: dict[str, Any], command: list[str]) -> None:
     """Run the command."""
-    options = given(arguments)
-    if arguments.print_config:
-        print_config(options)
-        return
     if "run" not in options or "to" not in options:
         raise ConfigError(f"Expected RUN and --to {'|'.join(FORMATS)}, for example: export RUN --to coco.")
     from partdisc.store.exports import EXPORTS, export_masks  # torch takes seconds; --help need not wait

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 import partdisc
+from partdisc.cli.options import given, print_config
 from partdisc.errors import PartdiscError
 
 # command -> what `partdisc --help` says of it; the module is partdisc.cli.<command with - as _>
@@ -68,10 +69,13 @@ def run_command(command: str, argv: Sequence[str] | None = None, prog: str | Non
     argv = list(sys.argv[1:] if argv is None else argv)
     prog = prog or f"partdisc {command}"
     arguments = build_parser(command, prog).parse_args(argv)
-    arguments._command = [prog, *argv]
     previous = signal.signal(signal.SIGTERM, _raise_interrupted)
     try:
-        arguments._run(arguments)
+        options = given(arguments)
+        if arguments.print_config:
+            print_config(options)
+        else:
+            arguments._run(options, _as_typed(prog, argv))
         sys.stdout.flush()
     except PartdiscError as error:
         message = " ".join(str(error).split("\n"))
@@ -97,6 +101,11 @@ def run_command(command: str, argv: Sequence[str] | None = None, prog: str | Non
     finally:
         signal.signal(signal.SIGTERM, previous)
     return 0
+
+
+def _as_typed(prog: str, argv: list[str]) -> list[str]:
+    """The words that run this command again."""
+    return [*(["python", f"scripts/{prog}"] if prog.endswith(".py") else prog.split()), *argv]
 
 
 def _report_bug(prog: str) -> int:

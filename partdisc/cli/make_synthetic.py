@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
-from partdisc.cli.options import add_common, given, print_config
+from partdisc.cli.options import add_common
 from partdisc.data import taxonomy
 from partdisc.data.synthetic import make_synthetic
 from partdisc.errors import ConfigError
@@ -34,12 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: dict[str, Any], command: list[str]) -> None:
     """Draw the set and print how many images each split got."""
-    options = given(arguments)
-    if arguments.print_config:
-        print_config(options)
-        return
     out = options.pop("out")
     if "size" in options:
         options["size"] = _size(options["size"])

@@ -33,14 +33,14 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ConfigError: if the config file cannot be read or names an option that does not exist.
     """
+    known = {k for k in vars(arguments) if not k.startswith("_")} - {"config", "print_config"}
     from_line = {
         k: v
         for k, v in vars(arguments).items()
-        if v is not None and v is not False and not k.startswith("_") and k not in ("config", "print_config")
+        if v is not None and v is not False and v != [] and k in known
     }
     if arguments.config is None:
         return from_line
-    known = {k for k in vars(arguments) if not k.startswith("_")}
     from_file = read_user_json(arguments.config, what="a JSON object of options")
     if not isinstance(from_file, dict):
         raise ConfigError(

@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from partdisc.cli.options import add_common, given, print_config
+from partdisc.cli.options import add_common
 from partdisc.errors import ConfigError
 
 FIGURES = ("comparison", "parts", "sheets", "heatmaps", "curves", "scores", "legend", "overlays", "report")
@@ -66,12 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: dict[str, Any], command: list[str]) -> None:
     """Run the command."""
-    options = given(arguments)
-    if arguments.print_config:
-        print_config(options)
-        return
     if "run" not in options:
         raise ConfigError("Expected RUN, for example: render RUN --annotations test.json.")
     names = _names(options)

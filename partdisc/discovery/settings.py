@@ -13,6 +13,15 @@ from partdisc.features import DEFAULT_BACKBONE
 
 REFINEMENTS = ("auto", "colour", "none")
 STORAGE = ("auto", "memory", "disk")
+# settings that an applied model brings, as the command line calls them
+OF_THE_MODEL = {
+    "method": "--method",
+    "foreground": "--foreground",
+    "backbone": "--backbone",
+    "layers": "--layer",
+    "weights": "--weights",
+    "options": "method options",
+}
 
 
 @dataclass(frozen=True)
@@ -70,10 +79,8 @@ class DiscoverSettings:
             )
         if self.num_parts is not None and not 1 <= self.num_parts <= 254:
             raise ConfigError(f"Expected --num-parts within 1..254, but got {self.num_parts}.")
-        if self.apply is not None and (self.method != "dff" or self.foreground != "none" or self.options):
-            raise ConfigError(
-                "Expected no --method, --foreground or method options beside --apply: the model has its own."
-            )
+        if self.apply is not None:
+            self._check_apply()
         check_foreground(self.foreground)
         if self.refine not in REFINEMENTS:
             raise ConfigError(f"Expected --refine of {', '.join(REFINEMENTS)}, but got {self.refine!r}.")
@@ -81,6 +88,12 @@ class DiscoverSettings:
             raise ConfigError(f"Expected --overlays of at least 0, but got {self.overlays}.")
         if self.seed < 0 or self.seed >= 2**31:
             raise ConfigError(f"Expected --seed within 0..2147483647, but got {self.seed}.")
+
+    def _check_apply(self) -> None:
+        usual = DiscoverSettings()
+        given = [words for name, words in OF_THE_MODEL.items() if getattr(self, name) != getattr(usual, name)]
+        if given:
+            raise ConfigError(f"Expected no {' or '.join(given)} beside --apply: the model has its own.")
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from partdisc.metrics.result import EvaluationResult
+from partdisc.scores import SCORE_NAMES, format_score
 
-LABELS = {
-    "part_miou": "part mIoU",
-    "class_miou": "class mIoU",
-    "background_iou": "background IoU",
-    "foreground_iou": "foreground IoU",
-    "pixel_accuracy": "pixel accuracy",
-    "mean_accuracy": "mean accuracy",
-    "nmi": "NMI",
-    "ari": "ARI",
-    "fg_nmi": "FG-NMI",
-    "fg_ari": "FG-ARI",
-    "purity": "purity",
-    "completeness": "completeness",
-}
 HEADLINE = ("part_miou", "nmi", "ari")
 LEGEND = {
     "grid": "the image cut into K cells",
@@ -30,15 +16,6 @@ LEGEND = {
     "grid_in_foreground": "K cells over the bounding box of the run's own foreground",
     "resolution_ceiling": "the annotation itself through the grid of the run's maps: what its resolution allows",
 }
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A fraction as reports print it; a dash where undefined.
-
-    >>> number(0.28149), number(float("nan"))
-    ('0.281', '–')
-    """
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -69,21 +46,21 @@ def summary_line(name: str, result: EvaluationResult) -> str:
     """One line for stdout: scores with intervals, the grid beside them, how many images."""
     parts = []
     for score in headline(result):
-        text = f"{LABELS[score]} {number(result.scores[score])}"
+        text = f"{SCORE_NAMES[score]} {format_score(result.scores[score])}"
         if score in result.intervals:
             low, high = result.intervals[score]
-            text += f" [{number(low)}, {number(high)}]"
+            text += f" [{format_score(low)}, {format_score(high)}]"
         parts.append(text)
     if result.keypoints:
-        parts.append(f"keypoint error {number(result.keypoints.get('error'))}")
+        parts.append(f"keypoint error {format_score(result.keypoints.get('error'))}")
     grid = result.controls.get("grid")
     if isinstance(grid, dict):
-        parts.append("grid " + " / ".join(number(grid[score], 2) for score in headline(result)))
+        parts.append("grid " + " / ".join(format_score(grid[score], 2) for score in headline(result)))
     line = f"{name}: {', '.join(parts)}; {result.num_images} images, protocol {result.protocol}"
     if result.against:
         found = result.against["scores"][headline(result)[0]]
         line += (
-            f"; against {result.against['run']} {LABELS[headline(result)[0]]} {found['difference']:+.3f} "
+            f"; against {result.against['run']} {SCORE_NAMES[headline(result)[0]]} {found['difference']:+.3f} "
             f"[{found['low']:+.3f}, {found['high']:+.3f}]"
         )
     return line
@@ -91,15 +68,15 @@ def summary_line(name: str, result: EvaluationResult) -> str:
 
 def comparison_table(results: Mapping[str, EvaluationResult]) -> str:
     """Several runs beside each other, one row each, with the first one's controls below."""
-    scores = [name for name in LABELS if any(name in r.scores for r in results.values())]
+    scores = [name for name in SCORE_NAMES if any(name in r.scores for r in results.values())]
     rows = [
-        [name, *(number(result.scores.get(score)) for score in scores), str(result.num_images)]
+        [name, *(format_score(result.scores.get(score)) for score in scores), str(result.num_images)]
         for name, result in results.items()
     ]
     for name, found in next(iter(results.values())).controls.items():
         if isinstance(found, dict):
-            rows.append([f"({name})", *(number(found.get(score)) for score in scores), ""])
-    return markdown_table(["run", *(LABELS[score] for score in scores), "images"], rows)
+            rows.append([f"({name})", *(format_score(found.get(score)) for score in scores), ""])
+    return markdown_table(["run", *(SCORE_NAMES[score] for score in scores), "images"], rows)
 
 
 def report_text(
@@ -166,9 +143,11 @@ def _score_table(result: EvaluationResult) -> str:
     rows = []
     for score, value in result.scores.items():
         interval = result.intervals.get(score)
-        shown = f"{number(interval[0])} to {number(interval[1])}" if interval else "–"
-        beside = [number(found.get(score)) for found in controls.values()]
-        rows.append([LABELS[score], number(value), *([shown] if result.intervals else []), *beside])
+        shown = f"{format_score(interval[0])} to {format_score(interval[1])}" if interval else "–"
+        beside = [format_score(found.get(score)) for found in controls.values()]
+        rows.append(
+            [SCORE_NAMES[score], format_score(value), *([shown] if result.intervals else []), *beside]
+        )
     return markdown_table(header, rows) + "\n"
 
 
@@ -188,10 +167,10 @@ def _control_legend(result: EvaluationResult) -> str:
 
 def _keypoint_section(keypoints: Mapping[str, Any]) -> str:
     rows = [
-        ["regression error", number(keypoints.get("error"), 4)],
-        ["the mean position instead", number(keypoints.get("mean_position_error"), 4)],
+        ["regression error", format_score(keypoints.get("error"), 4)],
+        ["the mean position instead", format_score(keypoints.get("mean_position_error"), 4)],
         *(
-            [name.upper().replace("_", "-"), number(keypoints[name])]
+            [name.upper().replace("_", "-"), format_score(keypoints[name])]
             for name in ("nmi", "ari", "fg_nmi", "fg_ari")
             if name in keypoints
         ),
@@ -200,7 +179,7 @@ def _keypoint_section(keypoints: Mapping[str, Any]) -> str:
     text = f"Rule: {keypoints['rule']}; {keypoints['num_images']} images, fitted on {fitted_on}.\n\n"
     text += markdown_table(["", "value"], rows) + "\n"
     if keypoints.get("per_landmark"):
-        rows = [[name, number(value, 4)] for name, value in keypoints["per_landmark"].items()]
+        rows = [[name, format_score(value, 4)] for name, value in keypoints["per_landmark"].items()]
         text += "\n" + markdown_table(["landmark", "error"], rows) + "\n"
     return text + "".join(f"\n- {note}" for note in keypoints["notes"]) + "\n"
 
@@ -208,10 +187,10 @@ def _keypoint_section(keypoints: Mapping[str, Any]) -> str:
 def _category_table(result: EvaluationResult) -> str:
     names = headline(result)
     rows = [
-        [category, str(group.num_images), *(number(group.scores[name]) for name in names)]
+        [category, str(group.num_images), *(format_score(group.scores[name]) for name in names)]
         for category, group in result.groups.items()
     ]
-    return markdown_table(["category", "images", *(LABELS[name] for name in names)], rows) + "\n"
+    return markdown_table(["category", "images", *(SCORE_NAMES[name] for name in names)], rows) + "\n"
 
 
 def _part_table(result: EvaluationResult, part_names: Sequence[str]) -> str:
@@ -221,7 +200,7 @@ def _part_table(result: EvaluationResult, part_names: Sequence[str]) -> str:
         if part.pixels:
             matched = _matched(part.matched, part_names)
             values = (part.iou, part.precision, part.recall, part.accuracy, part.pixels / total)
-            rows.append([part.name, matched, *map(number, values)])
+            rows.append([part.name, matched, *map(format_score, values)])
     return markdown_table(["part", "matched", "IoU", "precision", "recall", "accuracy", "share"], rows) + "\n"
 
 
@@ -235,7 +214,9 @@ def _matched(parts: Sequence[int], names: Sequence[str]) -> str:
 def _against_table(against: Mapping[str, Any]) -> str:
     rows = []
     for name, found in against["scores"].items():
-        interval = f"{number(found['low'])} to {number(found['high'])}"
-        rows.append([LABELS[name], number(found["difference"]), interval, f"{found['share_better']:.1%}"])
+        interval = f"{format_score(found['low'])} to {format_score(found['high'])}"
+        rows.append(
+            [SCORE_NAMES[name], format_score(found["difference"]), interval, f"{found['share_better']:.1%}"]
+        )
     table = markdown_table(["", "difference", "interval", "draws in which this run is better"], rows)
     return f"{table}\n\nPaired bootstrap over {against['num_images']} common images.\n"

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from partdisc.errors import DataError
 from partdisc.render.canvas import drawing_style, new_figure
-from partdisc.render.score_names import score_name
+from partdisc.scores import score_name
 
 PANEL_MM = (56.0, 40.0)
 # (number of parts, score, (low, high) or None)

@@ -160,6 +160,7 @@ def read_masks(folder: str | os.PathLike[str]) -> MaskSet:
     if not 1 <= num_parts <= MAX_PARTS or (part_names is not None and len(part_names) != num_parts):
         raise ArtifactError(f"{root / 'index.json'} is damaged: {num_parts} parts, names {part_names}.")
     for entry in entries:
-        if Path(entry.mask).is_absolute() or ".." in Path(entry.mask).parts:
-            raise ArtifactError(f"{root / 'index.json'} names a mask outside its folder: {entry.mask!r}.")
+        for path in (entry.mask, entry.id):  # overlays and exports are named after the id
+            if Path(path).is_absolute() or ".." in Path(path).parts:
+                raise ArtifactError(f"{root / 'index.json'} names a file outside its folder: {path!r}.")
     return MaskSet(root, num_parts, palette, part_names, data.get("images_root"), entries)

@@ -87,8 +87,9 @@ def test_progress_goes_to_stderr(tmp_path, capsys):
     ("argv", "words"),
     [
         (["describe", "nowhere"], "no such file or folder"),
-        (["describe"], "the following arguments are required: PATH"),
+        (["describe"], "Expected dataset describe PATH"),
         (["convert", "x", "--to", "yolo", "--out", "y"], "invalid choice: 'yolo'"),
+        (["convert", "x", "--to", "coco"], "Expected dataset convert PATH --to FORMAT --out DIR"),
         ([], "required: ACTION"),
     ],
 )
@@ -108,6 +109,19 @@ def test_a_limit_below_one_is_refused(tmp_path, capsys):
     for action in (["describe"], ["validate"], ["convert", "--to", "coco", "--out", tmp_path / "out"]):
         assert run(*action, root, "--limit", 0, "-q") == 2
         assert "a limit of at least 1 image, but got 0" in capsys.readouterr().err
+
+
+def test_options_come_from_a_file(tmp_path, capsys):
+    config = save_json(tmp_path / "c.json", {"path": str(make_coco(tmp_path / "set")), "limit": 1})
+    assert run("validate", "--config", config, "--quick", "--print-config") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "action": "validate",
+        "limit": 1,
+        "path": str(tmp_path / "set"),
+        "quick": True,
+    }
+    assert run("validate", "--config", config, "-q") == 0
+    assert "1 images checked" in capsys.readouterr().out
 
 
 def test_the_script_is_the_command(tmp_path):

@@ -93,6 +93,22 @@ def test_options_come_from_a_file_and_the_command_line_wins(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == {"num_parts": 4, "seed": 2, "method": "kmeans"}
 
 
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_prints_what_it_was_given(command, tmp_path, capsys):
+    argv = ["describe"] if command == "dataset" else []
+    argv += ["out"] if command == "make-synthetic" else []
+    config = tmp_path / "c.json"
+    config.write_text("{}")
+    assert run_command(command, [*argv, "--config", str(config), "-v", "--print-config"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) <= {"action", "out"}
+
+
+def test_what_is_named_in_the_file_alone_is_not_hidden_by_nothing(tmp_path, capsys):
+    (tmp_path / "c.json").write_text(json.dumps({"runs": ["A", "B"]}))
+    assert run_command("evaluate", ["--config", str(tmp_path / "c.json"), "--print-config"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"runs": ["A", "B"]}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -207,7 +207,11 @@ def test_broken_images_are_listed_with_the_reason_and_strict_makes_them_an_error
         ({"num_parts": None}, ConfigError, "--num-parts"),
         ({"num_parts": 0}, ConfigError, r"1\.\.254"),
         ({"num_parts": 3, "apply": "x"}, ConfigError, "not both"),
-        ({"num_parts": None, "apply": "nowhere"}, ArtifactError, "nowhere"),
+        (
+            {"num_parts": None, "apply": "x"},
+            ConfigError,
+            "no --backbone or --layer or --weights beside --apply",
+        ),
         ({"method": "magic"}, ConfigError, "dff, kmeans"),
         ({"method": "kmeans", "options": {"signed": "relu"}}, ConfigError, "kmeans does not take"),
         ({"options": {"solver": "cd"}}, ConfigError, "solver"),
@@ -231,6 +235,11 @@ def test_unusable_settings_are_told_in_one_line(painted, tmp_path, options, erro
     with pytest.raises(error, match=words) as caught:
         discover(painted, tmp_path / "run", **{"num_parts": 3, **options})
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_is_not_there_is_told(painted, tmp_path):
+    with pytest.raises(ArtifactError, match="nowhere"):
+        partdisc.discover(painted, tmp_path / "run", apply="nowhere")
 
 
 def test_the_run_may_not_lie_among_the_images(painted):

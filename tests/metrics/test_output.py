@@ -9,7 +9,8 @@ import pytest
 from partdisc.errors import ConfigError
 from partdisc.metrics import PartEvaluator
 from partdisc.metrics.output import load_matchings, write_evaluation
-from partdisc.metrics.report import comparison_table, markdown_table, number, summary_line
+from partdisc.metrics.report import comparison_table, markdown_table, summary_line
+from partdisc.scores import format_score
 
 NAMES = ("a", "b", "c", "d")
 
@@ -108,7 +109,7 @@ def test_tables_are_aligned_and_escape_bars():
     lines = markdown_table(["run", "x"], [["a|b", "1"], ["long name", "0.25"]]).splitlines()
     assert lines[2] == "| a\\|b      |    1 |"
     assert len({len(line) for line in lines}) == 1
-    assert number(None) == "–"
+    assert format_score(None) == "–"
 
 
 def test_line_and_table_show_the_runs(image_pairs):

@@ -68,6 +68,8 @@ def test_colour_pictures_are_no_masks(tmp_path):
         {"part_names": ["one"]},
         {"images": [{"id": "a"}]},
         {"images": [{"id": "a", "file_name": "a", "width": 1, "height": 1, "mask": "../../etc/passwd"}]},
+        {"images": [{"id": "../up", "file_name": "a", "width": 1, "height": 1, "mask": "a.png"}]},
+        {"images": [{"id": "/tmp/a", "file_name": "a", "width": 1, "height": 1, "mask": "a.png"}]},
         {"palette": [[1]]},
     ],
 )

@@ -8,7 +8,7 @@ category named background is no part.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from partdisc.data.annotations.base import AnnotatedImage, AnnotationSet
@@ -157,25 +157,32 @@ def read_coco(
         ConfigError: if a path or the split does not exist.
         DataError: if a file is not COCO, or the files contradict each other.
     """
-    split = split or Split()
-    places = find_coco_files(Path(path))
-    split.check_name(path, [name for name in places if name is not None])
-    wanted = {name: file for name, file in places.items() if split.name in (None, name)}
-    report = QuirkReport()
-    sources = {name: read_coco_file(wanted[name], report, entry_prefix(name, wanted)) for name in wanted}
+    split, report = split or Split(), QuirkReport()
+    sources = read_coco_files(path, find_coco_files(Path(path)), split, report)
+    roots: dict[str | None, Path | None]
     if images is not None:
-        given = existing_folder(images, what="a folder of images")
-        roots: dict[str | None, Path | None] = dict.fromkeys(wanted, given)
+        roots = dict.fromkeys(sources, existing_folder(images, what="a folder of images"))
     else:
-        roots = {name: _find_images(wanted[name], name, sources[name]) for name in wanted}
+        roots = {name: _find_images(source, name) for name, source in sources.items()}
     found = CocoAnnotations(path, sources, images_roots=roots, split=split, overlap=overlap, report=report)
     split.note_missing(report)
     return found
 
 
-def entry_prefix(split: str | None, places: Sized) -> str:
-    """What tells the entries of one split's file from those of another's; nothing where there is one file."""
-    return f"{split} " if len(places) > 1 else ""
+def read_coco_files(
+    path: str | os.PathLike[str], places: Mapping[str | None, Path], split: Split, report: QuirkReport
+) -> dict[str | None, CocoFile]:
+    """{split: contents} of the wanted files among {split: JSON file} of the set at `path`.
+
+    Raises:
+        ConfigError: if the set has no such split.
+        DataError: if a file is not COCO.
+    """
+    split.check_name(path, [name for name in places if name is not None])
+    wanted = {name: file for name, file in places.items() if split.name in (None, name)}
+    # the split's name tells its entries from those of the others
+    prefixes = {name: f"{name} " if len(wanted) > 1 else "" for name in wanted}
+    return {name: read_coco_file(file, report, prefixes[name]) for name, file in wanted.items()}
 
 
 def find_coco_files(path: Path) -> dict[str | None, Path]:
@@ -222,8 +229,8 @@ def read_head(file: Path) -> str:
         return stream.read(HEAD)
 
 
-def _find_images(file: Path, split: str | None, source: CocoFile) -> Path | None:
+def _find_images(source: CocoFile, split: str | None) -> Path | None:
     folders = []
-    for base in (file.parent, file.parent.parent):
+    for base in (source.path.parent, source.path.parent.parent):
         folders += [base / "images", base / (split or "images"), base / "images" / (split or ""), base]
     return first_folder_with(folders, (image.file_name for image in source.images))

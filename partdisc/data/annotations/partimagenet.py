@@ -22,8 +22,8 @@ import numpy as np
 
 from partdisc.data import taxonomy
 from partdisc.data.annotations.base import AnnotatedImage
-from partdisc.data.annotations.coco import CocoAnnotations, entry_prefix
-from partdisc.data.annotations.coco_file import CocoFile, CocoImage, read_coco_file
+from partdisc.data.annotations.coco import CocoAnnotations, read_coco_files
+from partdisc.data.annotations.coco_file import CocoFile, CocoImage
 from partdisc.data.annotations.places import existing_folder
 from partdisc.data.annotations.quirks import QuirkReport
 from partdisc.data.annotations.splits import Split
@@ -158,9 +158,8 @@ def read_partimagenet_ood(
     """
     root = Path(path)
     if root.is_dir():
-        places = {
-            name: root / f"{name}.json" for name in taxonomy.SPLITS if (root / f"{name}.json").is_file()
-        }
+        splits = [name for name in taxonomy.SPLITS if (root / f"{name}.json").is_file()]
+        places: dict[str | None, Path] = {name: root / f"{name}.json" for name in splits}
     else:
         places, root = {root.stem: root}, root.parent
     if not places:
@@ -184,8 +183,8 @@ def read_partimagenet_seg(
         DataError: if a file is not COCO, or the files contradict each other.
     """
     folder = Path(path) / "annotations"
-    places = {name: folder / name / f"{name}.json" for name in taxonomy.SPLITS}
-    places = {name: file for name, file in places.items() if file.is_file()}
+    files = {name: folder / name / f"{name}.json" for name in taxonomy.SPLITS}
+    places: dict[str | None, Path] = {name: file for name, file in files.items() if file.is_file()}
     if not places:
         raise DataError(
             f"Expected annotations/<split>/<split>.json of PartImageNet in {path}, but found none."
@@ -199,18 +198,14 @@ Kind = TypeVar("Kind", bound=PartImageNet)
 def _read(
     kind: type[Kind],
     path: str | os.PathLike[str],
-    places: Mapping[str, Path],
+    places: Mapping[str | None, Path],
     images: str | os.PathLike[str] | None,
     usual: Path,
     split: Split | None,
     overlap: str,
 ) -> Kind:
     split, report = split or Split(), QuirkReport()
-    split.check_name(path, list(places))
-    wanted = {name: file for name, file in places.items() if split.name in (None, name)}
-    sources: dict[str | None, CocoFile] = {
-        name: read_coco_file(file, report, entry_prefix(name, wanted)) for name, file in wanted.items()
-    }
+    sources = read_coco_files(path, places, split, report)
     root = usual if usual.is_dir() else None
     if images is not None:
         root = existing_folder(images, what="a folder of images")

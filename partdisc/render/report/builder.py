@@ -32,9 +32,9 @@ from partdisc.render.report.gallery import (
 )
 from partdisc.render.report.page import page_context, render_page
 from partdisc.render.runs import ReadImage, RunView, check_size, image_path, read_entry
-from partdisc.render.score_names import score_name
 from partdisc.render.shown_parts import RunKeys, ShownParts, unify_parts
 from partdisc.render.survey import REGION, part_frequencies
+from partdisc.scores import score_name
 from partdisc.store.files import PARTIAL_PREFIX
 from partdisc.store.masks import Color, MaskEntry
 

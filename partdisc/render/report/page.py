@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from partdisc.render.runs import RunView
-from partdisc.render.score_names import SCORE_NAMES, format_score, score_name
 from partdisc.render.shown_parts import ShownParts
+from partdisc.scores import SCORE_NAMES, format_score, score_name
 
 
 def render_page(context: Mapping[str, Any]) -> str:

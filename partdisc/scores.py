@@ -1,9 +1,12 @@
-"""What scores are called where people read them."""
+"""What scores are called, and how they are written, where people read them."""
 
 from __future__ import annotations
 
+import math
+
 SCORE_NAMES = {
     "part_miou": "part mIoU",
+    "class_miou": "class mIoU",
     "background_iou": "background IoU",
     "foreground_iou": "foreground IoU",
     "pixel_accuracy": "pixel accuracy",
@@ -12,6 +15,8 @@ SCORE_NAMES = {
     "ari": "ARI",
     "fg_nmi": "FG-NMI",
     "fg_ari": "FG-ARI",
+    "purity": "purity",
+    "completeness": "completeness",
     "iou": "IoU",
 }
 
@@ -25,10 +30,10 @@ def score_name(key: str) -> str:
     return SCORE_NAMES.get(key, key.replace("_", " "))
 
 
-def format_score(value: float | None) -> str:
-    """A fraction as people read it.
+def format_score(value: float | None, digits: int = 3) -> str:
+    """A fraction as people read it; a dash where undefined.
 
-    >>> format_score(0.12345), format_score(None)
-    ('0.123', '–')
+    >>> format_score(0.12345), format_score(None), format_score(float("nan"))
+    ('0.123', '–', '–')
     """
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
