@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from partdisc.data.pixels import alpha_channel, array_to_rgb, is_pixels, to_rgb
+from partdisc.data.pixels import alpha_channel, array_to_rgb, has_alpha, is_pixels, to_rgb
 from partdisc.errors import ConfigError, DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000")
@@ -100,6 +100,19 @@ def read_alpha(source: str | os.PathLike[str]) -> np.ndarray | None:
             image.load()
             alpha = alpha_channel(image)
             return None if alpha is None else np.array(_orient(alpha, orientation))
+    except Exception as error:
+        raise DataError(f"Cannot read the image {os.fspath(source)}: {explain(error)}") from error
+
+
+def declares_alpha(source: str | os.PathLike[str]) -> bool:
+    """Whether an image file says how transparent its pixels are, from its header alone.
+
+    Raises:
+        DataError: if the file is no image.
+    """
+    try:
+        with quiet(), open_image(Path(source)) as image:
+            return has_alpha(image)
     except Exception as error:
         raise DataError(f"Cannot read the image {os.fspath(source)}: {explain(error)}") from error
 

@@ -2,16 +2,20 @@
 
 from partdisc.foreground.auto import AUTO, CLASS_ESTIMATORS, ESTIMATORS, combine_evidence, fit_foreground
 from partdisc.foreground.classes import class_logits
+from partdisc.foreground.given import ALPHA, GivenMasks, open_masks
 from partdisc.foreground.grids import grid_image
 from partdisc.foreground.logistic import LinearForeground
 
 __all__ = [
+    "ALPHA",
     "AUTO",
     "CLASS_ESTIMATORS",
     "ESTIMATORS",
+    "GivenMasks",
     "LinearForeground",
     "class_logits",
     "combine_evidence",
     "fit_foreground",
     "grid_image",
+    "open_masks",
 ]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from partdisc.data import decode_image, read_alpha
-from partdisc.data.decoding import quiet, read_size
+from partdisc.data.decoding import declares_alpha, quiet, read_size
 from partdisc.data.images import ImageRecord, check_file
 from partdisc.data.sources import Candidate
 from partdisc.errors import ConfigError, DataError
@@ -72,6 +72,8 @@ def test_alpha_is_read_as_displayed(tmp_path):
     assert (read_alpha(tmp_path / "alpha.png") == np.asarray(expected)).all()
     photo().save(tmp_path / "opaque.png")
     assert read_alpha(tmp_path / "opaque.png") is None
+    assert declares_alpha(tmp_path / "alpha.png")
+    assert not declares_alpha(tmp_path / "opaque.png")
 
 
 def test_the_callers_array_stays_his(tmp_path):
@@ -88,7 +90,7 @@ def test_a_bad_size_is_refused():
 
 def test_errors_name_the_file_and_the_reason(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
-    for read in (decode_image, read_alpha):
+    for read in (decode_image, read_alpha, declares_alpha):
         with pytest.raises(
             DataError, match=r"text.jpg: It is not an image of a format read here .*'no picture'"
         ):
