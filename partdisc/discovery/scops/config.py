@@ -29,6 +29,8 @@ class ScopsConfig:
         rates: atrous rates of the head's summed convolutions.
         mask_rule: "argmax" of the probabilities; "published": each part over its maximum in the image, against a
             background of 0.1.
+        view_scales: factors on the image size: the views whose probabilities are averaged at inference.
+        view_flip: whether each view is also seen mirrored.
         steps: optimiser steps.
         batch_size: images of one forward pass, in each process.
         accumulate: forward passes of one step.
@@ -64,6 +66,8 @@ class ScopsConfig:
     output_stride: int = 0
     rates: tuple[int, ...] = (1, 2, 3, 4)
     mask_rule: str = "argmax"
+    view_scales: tuple[float, ...] = (1.0,)
+    view_flip: bool = False
 
     steps: int = 600
     batch_size: int = 8
@@ -98,7 +102,7 @@ class ScopsConfig:
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("rates", "scale", "jitter"):
+        for name in ("rates", "view_scales", "scale", "jitter"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_choices(self)
         _check_numbers(self)
@@ -191,5 +195,7 @@ def _check_numbers(config: ScopsConfig) -> None:
         raise ConfigError(f"Expected scale as two numbers, 0 < low <= high, got {config.scale!r}.")
     if len(config.jitter) != 4 or not all(0 <= j < 1 for j in config.jitter):
         raise ConfigError(f"Expected jitter as four numbers within 0 and 1, got {config.jitter!r}.")
+    if not config.view_scales or not all(0.1 <= s <= 10 for s in config.view_scales):
+        raise ConfigError(f"Expected view_scales as factors within 0.1 and 10, got {config.view_scales!r}.")
     if not config.rates or not all(isinstance(r, int) and r >= 1 for r in config.rates):
         raise ConfigError(f"Expected rates as whole numbers of at least 1, got {config.rates!r}.")

@@ -21,6 +21,7 @@ from partdisc.discovery.inside import fit_stage
 from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
 from partdisc.discovery.scops.batches import TrainingData
 from partdisc.discovery.scops.config import ScopsConfig, load_config
+from partdisc.discovery.scops.inference import averaged_views, head_probabilities, published_rule
 from partdisc.discovery.scops.network import AtrousHead, Segmenter, dilated, trainable_encoder
 from partdisc.discovery.scops.objective import Objective
 from partdisc.discovery.scops.start import find_start
@@ -31,8 +32,6 @@ from partdisc.features.extraction import resized_size
 from partdisc.features.registry import hash_weights
 from partdisc.parts import PartMaps
 from partdisc.store.features import FeatureSet
-
-PUBLISHED_BACKGROUND = 0.1
 
 Self = TypeVar("Self", bound="CoPartSegmentation")
 Foreground = Mapping[str, np.ndarray]
@@ -111,17 +110,34 @@ class CoPartSegmentation(PartDiscoverer):
         self._settle(features)
         return features
 
-    def iter_maps(self, features: FeatureSet, indices: Iterable[int] | None = None) -> Iterator[PartMaps]:
-        """Part maps one by one, of all images or those at `indices`, in constant memory."""
+    def predict(self, images: Any) -> list[PartMaps]:
+        """See `PartDiscoverer.predict`; averaged over the configured views of each image."""
+        self._check_fitted()
+        listed = images if isinstance(images, ImageList) else list_images(images)
+        maps = {m.image_id: m for m in self.iter_maps(self.extract(listed), images=listed)}
+        return [maps[record.id] for record in listed.records if record.id in maps]
+
+    def iter_maps(
+        self,
+        features: FeatureSet,
+        indices: Iterable[int] | None = None,
+        *,
+        images: ImageList | None = None,
+    ) -> Iterator[PartMaps]:
+        """Part maps one by one, of all images or those at `indices`, in constant memory.
+
+        With `images`, maps are averaged over the configured views; without, they are of the features alone.
+        """
         self._check_fitted()
         if features.num_channels != self.num_channels_:
             raise DataError(
                 f"Expected features of {self.num_channels_} channels, as in fit, but got {features.num_channels}."
             )
         published = self._settings().mask_rule == "published"
+        records = {} if images is None else {record.id: record for record in images.records}
         for index in range(len(features)) if indices is None else indices:
             entry = features.entries[index]
-            found = self._probabilities(features[index].permute(2, 0, 1)[None])[0].cpu().numpy()
+            found = self._seen(records.get(entry.id), features, index).numpy()
             maps = found if self.has_background_ else np.concatenate([np.zeros_like(found[:1]), found])
             yield PartMaps(published_rule(maps) if published else maps, entry.size, entry.content, entry.id)
 
@@ -225,10 +241,21 @@ class CoPartSegmentation(PartDiscoverer):
             foreground=foreground,
         )
 
-    def _probabilities(self, features: Tensor) -> Tensor:
-        """(B, K', h, w) of features (B, C, h, w) of any dtype."""
-        with torch.inference_mode():
-            return self.head_(features.float()).softmax(dim=1)
+    def _seen(self, record: ImageRecord | None, features: FeatureSet, index: int) -> Tensor:
+        """(K', h, w) probabilities of an image: of its features, or of several views of it."""
+        config = self._settings()
+        if record is None or (config.view_scales == (1.0,) and not config.view_flip):
+            return head_probabilities(self.head_, features[index].permute(2, 0, 1)[None])[0]
+        backbone = self.get_backbone().to(resolve_device(self.device))
+        return averaged_views(
+            backbone,
+            self.head_,
+            record,
+            features.entries[index],
+            image_size=self.image_size,
+            scales=config.view_scales,
+            flip=config.view_flip,
+        )
 
     # -- the base's contract ----------------------------------------------------------------------------------------
 
@@ -238,7 +265,8 @@ class CoPartSegmentation(PartDiscoverer):
 
     def _part_scores(self, rows: Tensor) -> Tensor:
         """Scores of rows seen alone, without their neighbours."""
-        found = self._probabilities(rows[:, :, None, None])[:, int(self.has_background_) :, 0, 0]
+        seen = head_probabilities(self.head_, rows[:, :, None, None])
+        found = seen[:, int(self.has_background_) :, 0, 0]
         return found / found.sum(dim=1, keepdim=True)
 
     def _order_canonically(self, features: FeatureSet) -> None:
@@ -274,22 +302,3 @@ class CoPartSegmentation(PartDiscoverer):
 
     def _basis(self) -> Tensor:
         return self.basis_
-
-
-def published_rule(maps: np.ndarray) -> np.ndarray:
-    """The paper's rule for masks: each part over its maximum in the image, against a background of 0.1.
-
-    Args:
-        maps: (K + 1, h, w) probabilities, the background first.
-
-    Returns:
-        (K + 1, h, w) float32 whose argmax is the mask.
-
-    >>> published_rule(np.array([[[0.9, 0.98]], [[0.1, 0.005]]])).argmax(axis=0).tolist()
-    [[1, 0]]
-    """
-    parts = maps[1:]
-    highest = parts.max(axis=(1, 2), keepdims=True)
-    scaled = np.divide(parts, highest, out=np.zeros_like(parts), where=highest > 0)
-    background = np.full_like(parts[:1], PUBLISHED_BACKGROUND)
-    return np.concatenate([background, scaled]).astype(np.float32)

@@ -34,6 +34,7 @@ from partdisc.progress import Progress
 from partdisc.store import files
 
 STAGE = "scops"
+FREE = ("stop_on_collapse", "checkpoint_every", "mask_rule", "view_scales", "view_flip")
 ProgressMaker = Callable[[str, int], Progress]
 
 
@@ -199,8 +200,8 @@ class Trainer:
 
 
 def _deciding(config: ScopsConfig) -> dict[str, Any]:
-    """Settings that change what is learnt: a run may go on with others in what is only watched and kept."""
-    return {k: v for k, v in config.to_dict().items() if k not in ("stop_on_collapse", "checkpoint_every")}
+    """Settings that change what is learnt; a run may go on with others where they do not."""
+    return {k: v for k, v in config.to_dict().items() if k not in FREE}
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

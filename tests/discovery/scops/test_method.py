@@ -11,7 +11,7 @@ from partdisc.discovery import create_discoverer, load_discoverer
 from partdisc.discovery.pipeline import discover
 from partdisc.discovery.scops.checkpoints import list_checkpoints
 from partdisc.discovery.scops.config import CONFIGS, ScopsConfig, load_config
-from partdisc.discovery.scops.method import CoPartSegmentation, published_rule
+from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.errors import ConfigError, DataError
 from partdisc.features import create_backbone
 from partdisc.metrics import nmi
@@ -232,6 +232,8 @@ def test_shipped_configurations_load_and_come_back(path):
         ({"rates": []}, "rates as whole numbers"),
         ({"jitter": [0.1]}, "jitter as four numbers"),
         ({"rates": 3}, "wrong type"),
+        ({"view_scales": []}, "view_scales as factors within 0.1 and 10"),
+        ({"view_scales": [0]}, "view_scales as factors"),
     ],
     ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
 )
@@ -247,13 +249,3 @@ def test_unknown_configuration_names_those_there_are(tmp_path):
     path.write_text("[1]")
     with pytest.raises(ConfigError, match="JSON object of settings, got list"):
         load_config(path)
-
-
-def test_published_rule_lets_weak_parts_win_and_empty_ones_stay_out():
-    maps = np.zeros((3, 2, 2), np.float32)
-    maps[0] = 0.9
-    maps[1, 0] = [0.1, 0.02]
-    changed = published_rule(maps)
-    assert changed.argmax(0).tolist() == [[1, 1], [0, 0]]
-    assert not changed[2].any()
-    assert maps[0, 0, 0] == np.float32(0.9)
