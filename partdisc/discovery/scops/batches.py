@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from partdisc.data import ImageLoader, ImageRecord
+from partdisc.data import ImageLoader, ImageRecord, decode_image
 from partdisc.discovery.scaling import FeatureScaling
 from partdisc.errors import DataError
 from partdisc.features.backbone import mirror
@@ -140,13 +140,25 @@ class TrainingData:
         for positions, loaded in zip(parts, loader, strict=True):
             if loaded.skipped:
                 raise DataError(f"{loaded.skipped[0].id} cannot be read any more: {loaded.skipped[0].reason}")
-            H, W = self.canvas
-            images = [
-                image[mirror(image.shape[0], H).numpy()][:, mirror(image.shape[1], W).numpy()]
-                for image in loaded.images
-            ]
-            inputs = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-            yield self._batch(positions, stream.indices(positions), inputs)
+            yield self._batch(positions, stream.indices(positions), self._on_canvas(loaded.images))
+
+    def batch_of(self, indices: Sequence[int]) -> Batch:
+        """Certain images as one batch, outside of the stream."""
+        if self.records is None:
+            return self._batch(indices, indices, None)
+        images = []
+        for record in (self.records[i] for i in indices):
+            source = record.path if record.pixels is None else record.pixels
+            images.append(
+                decode_image(source, size=resized_size(record.height, record.width, self.image_size))
+            )
+        return self._batch(indices, indices, self._on_canvas(images))
+
+    def _on_canvas(self, images: Sequence[np.ndarray]) -> Tensor:
+        """Images (h, w, 3) on the canvas, mirrored into the padding: (B, 3, H, W) uint8."""
+        H, W = self.canvas
+        placed = [m[mirror(m.shape[0], H).numpy()][:, mirror(m.shape[1], W).numpy()] for m in images]
+        return torch.from_numpy(np.stack(placed)).permute(0, 3, 1, 2)
 
     def _batch(self, positions: Sequence[int], indices: Sequence[int], inputs: Tensor | None) -> Batch:
         maps = [self.features[i].float() for i in indices]

@@ -59,6 +59,8 @@ class ScopsConfig:
         stop_on_collapse: whether training ends with an error when a part vanishes or swallows all.
         log_every: steps between two lines of the log.
         checkpoint_every: steps between two checkpoints.
+        picture_every: steps between two pictures of the same few images with their parts; 0 draws none.
+        tensorboard: whether the log and the pictures are written for TensorBoard too.
     """
 
     start: str = "kmeans"
@@ -100,6 +102,8 @@ class ScopsConfig:
     stop_on_collapse: bool = True
     log_every: int = 10
     checkpoint_every: int = 100
+    picture_every: int = 100
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         for name in ("rates", "view_scales", "scale", "jitter"):
@@ -178,7 +182,7 @@ def _check_choices(config: ScopsConfig) -> None:
 
 def _check_numbers(config: ScopsConfig) -> None:
     least = {"steps": 1, "batch_size": 1, "accumulate": 1, "log_every": 1, "checkpoint_every": 1}
-    least |= {"bend_points": 2, "warmup": 0}
+    least |= {"bend_points": 2, "warmup": 0, "picture_every": 0}
     for name, low in least.items():
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
@@ -189,6 +193,9 @@ def _check_numbers(config: ScopsConfig) -> None:
         value = getattr(config, name)
         if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
             raise ConfigError(f"Expected {name} as a number of at least 0, got {value!r}.")
+    for name in ("train_encoder", "view_flip", "stop_on_collapse", "tensorboard"):
+        if not isinstance(getattr(config, name), bool):
+            raise ConfigError(f"Expected {name} as true or false, got {getattr(config, name)!r}.")
     if not 0 <= config.ema < 1:
         raise ConfigError(f"Expected ema within 0 and 1, 1 excluded, got {config.ema!r}.")
     if len(config.scale) != 2 or not 0 < config.scale[0] <= config.scale[1]:

@@ -40,7 +40,7 @@ class Objective(nn.Module):
         config = self.config
         warp = sample_warp(self.seed, batch.positions, config, batch.centres, batch.valid.device)
         # as SCOPS has it, the image itself is not recoloured: its features are the teacher's
-        plain = self._logits(batch.inputs if self.segmenter.train_encoder else batch.features, batch, False)
+        plain = self.plain_logits(batch)
         moved = self._logits(self._warped(batch, warp), batch, True)
         probabilities = plain.softmax(dim=1)
         target = warp_maps(probabilities, warp)
@@ -62,6 +62,10 @@ class Objective(nn.Module):
             terms["foreground"] = losses.foreground_agreement(plain, batch.foreground, batch.valid)
         total = torch.stack([getattr(config, name) * value for name, value in terms.items()]).sum()
         return total, {**terms, "areas": areas(parts.detach(), batch.valid).mean(dim=0)}
+
+    def plain_logits(self, batch: Batch) -> Tensor:
+        """(B, K', h, w) logits of the images as they are."""
+        return self._logits(batch.inputs if self.segmenter.train_encoder else batch.features, batch, False)
 
     def _logits(self, inputs: Tensor, batch: Batch, encode: bool) -> Tensor:
         segmenter = self.segmenter

@@ -19,6 +19,7 @@ from partdisc.discovery.scops.batches import Batch, Stream, TrainingData
 from partdisc.discovery.scops.checkpoints import Checkpoint, read_latest, write_checkpoint
 from partdisc.discovery.scops.config import ScopsConfig
 from partdisc.discovery.scops.interrupts import HeldInterrupts
+from partdisc.discovery.scops.monitor import Monitor
 from partdisc.discovery.scops.objective import Objective
 from partdisc.discovery.scops.optimization import (
     MovingAverage,
@@ -34,7 +35,15 @@ from partdisc.progress import Progress
 from partdisc.store import files
 
 STAGE = "scops"
-FREE = ("stop_on_collapse", "checkpoint_every", "mask_rule", "view_scales", "view_flip")
+FREE = (
+    "stop_on_collapse",
+    "checkpoint_every",
+    "mask_rule",
+    "view_scales",
+    "view_flip",
+    "picture_every",
+    "tensorboard",
+)
 ProgressMaker = Callable[[str, int], Progress]
 
 
@@ -102,23 +111,41 @@ class Trainer:
         self._resume()
         model = self.processes.wrap(self.objective, unused=self.objective.segmenter.train_encoder)
         batches = self.data.iterate(self._planned(), self.stream, self.workers)
-        with self.progress(STAGE, self.config.steps) as bar, HeldInterrupts() as interrupts:
+        with (
+            self.progress(STAGE, self.config.steps) as bar,
+            HeldInterrupts() as interrupts,
+            self._monitor() as monitor,
+        ):
             bar.unit = "steps"
             bar.skip(self.step)
+            if self.step == 0 and self.config.picture_every:
+                monitor.draw(0, self.objective)
             while self.step < self.config.steps:
                 values, areas, norm = self._train_step(model, batches)
                 self.step += 1
-                last = self.step == self.config.steps
-                if last or self.step % self.config.log_every == 0:
-                    self._report(bar, values, areas, norm)
+                if self._due(self.config.log_every):
+                    monitor.log(self.step, self._report(bar, values, areas, norm))
+                if self._due(self.config.picture_every):
+                    monitor.draw(self.step, self.objective)
                 if interrupts.waiting:
                     self._save()
                     interrupts.release()
-                if last or self.step % self.config.checkpoint_every == 0:
+                if self._due(self.config.checkpoint_every):
                     self._save()
                     self.processes.wait()
         self.average.copy_to(self.objective)
         return self.objective
+
+    def _due(self, every: int) -> bool:
+        """Whether something done every so many steps, and after the last, is to be done now."""
+        return every > 0 and (self.step == self.config.steps or self.step % every == 0)
+
+    def _monitor(self) -> contextlib.closing[Monitor]:
+        folder = self.folder if self.processes.rank == 0 else None
+        parts = len(self.objective.basis)
+        return contextlib.closing(
+            Monitor(folder, self.data, parts, tensorboard=self.config.tensorboard, step=self.step)
+        )
 
     def _planned(self) -> list[range]:
         rank, world = self.processes.rank, self.processes.world
@@ -164,8 +191,10 @@ class Trainer:
             return contextlib.nullcontext()
         return model.no_sync()
 
-    def _report(self, bar: Progress, values: dict[str, Tensor], areas: Tensor, norm: Tensor) -> None:
-        """Log the step, and stop where training has gone wrong."""
+    def _report(
+        self, bar: Progress, values: dict[str, Tensor], areas: Tensor, norm: Tensor
+    ) -> dict[str, Any]:
+        """Log the step, and stop where training has gone wrong; returns the line of the log."""
         merged = self.processes.mean(torch.cat([torch.stack(list(values.values())), areas])).tolist()
         line = dict(zip(values, merged, strict=False))
         shares = merged[len(values) :]
@@ -175,6 +204,7 @@ class Trainer:
         check_finite(self.step, line)
         if self.config.stop_on_collapse:
             self.watch.check(self.step, shares)
+        return self.history[-1]
 
     def _save(self) -> None:
         if self.folder is not None and self.processes.rank == 0:
