@@ -15,6 +15,7 @@ import contextlib
 import logging
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,12 +154,35 @@ def load_rgb(path: Path, size: tuple[int, int] | None) -> np.ndarray:
         return np.array(_orient(resized, orientation))
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep warnings about odd files from stderr; not to be entered by several threads at once."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+class _Quiet:
+    """What threads share: the filters of warnings belong to the process, so the last to leave restores them."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._filters.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Keep warnings about odd files from stderr while open; several threads may have it open at once."""
+    return _quiet()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Decoding runs ahead of the consumer in worker processes.
+"""Decoding runs ahead of the consumer in worker processes, or in whichever threads the consumer has.
 
 The plan (which images form a batch, and at which size) is made beforehand, so the result depends neither on
 the number of workers nor on their speed: batches come in the planned order, images in theirs.
@@ -72,9 +72,13 @@ class ImageLoader:
     def __len__(self) -> int:
         return len(self._plan)
 
+    def load(self, index: int) -> LoadedBatch:
+        """Batch `index`, decoded here and now; several threads may call at once."""
+        return self._plan[index]
+
     def __iter__(self) -> Iterator[LoadedBatch]:
         if self.workers == 0:
-            return (self._plan[index] for index in range(len(self._plan)))
+            return map(self.load, range(len(self)))
         return self._run_ahead()
 
     def _run_ahead(self) -> Iterator[LoadedBatch]:

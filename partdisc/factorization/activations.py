@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from partdisc.factorization.blocks import BlockReader
-from partdisc.factorization.threads import spread
 from partdisc.factorization.updates import hals_sweep, projected_gradient
+from partdisc.threads import spread
 
 SWEEPS_PER_CHECK = 10
 MAX_SWEEPS = 10_000

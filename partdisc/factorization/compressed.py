@@ -23,8 +23,8 @@ from partdisc.factorization.blocks import BlockReader
 from partdisc.factorization.engine import sums_over
 from partdisc.factorization.initialization import Start, random_factors, truncated_svd
 from partdisc.factorization.sampling import sample_rows
-from partdisc.factorization.threads import spread
 from partdisc.factorization.updates import hals_sweep
+from partdisc.threads import spread
 
 SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 8192, 512
 WIDTH_PER_COMPONENT = 3

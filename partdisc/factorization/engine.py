@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from partdisc.factorization.blocks import BlockReader
-from partdisc.factorization.threads import spread
 from partdisc.factorization.updates import hals_sweep, projected_gradient
+from partdisc.threads import spread
 
 Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
 

@@ -14,7 +14,7 @@ from partdisc.factorization.engine import Factorization
 from partdisc.factorization.nmf import non_negative_factorization
 from partdisc.factorization.streaming import StreamState, absorb
 from partdisc.factorization.survey import survey
-from partdisc.factorization.threads import one_thread
+from partdisc.threads import one_thread
 
 
 class BasisModel(Estimator):

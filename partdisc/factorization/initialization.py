@@ -14,7 +14,7 @@ import torch
 
 from partdisc.errors import ConfigError
 from partdisc.factorization.blocks import BlockReader
-from partdisc.factorization.threads import spread
+from partdisc.threads import spread
 
 INITS = ("random", "nndsvd", "nndsvda")
 OVERSAMPLING = 10

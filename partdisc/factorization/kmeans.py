@@ -18,7 +18,7 @@ from partdisc.factorization.checks import check_choice, check_count, check_numbe
 from partdisc.factorization.contract import Estimator
 from partdisc.factorization.sampling import pick_rows, sample_rows
 from partdisc.factorization.survey import survey
-from partdisc.factorization.threads import one_thread, spread
+from partdisc.threads import one_thread, spread
 
 INITS = ("k-means++", "random")
 SAMPLE_ROWS = 32_768  # starts are drawn among this many rows at most, so that memory stays bounded

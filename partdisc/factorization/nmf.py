@@ -18,8 +18,8 @@ from partdisc.factorization.compressed import compressed_start
 from partdisc.factorization.engine import Factorization, Rule, iterate
 from partdisc.factorization.initialization import INITS, Start, given_start, start_factors
 from partdisc.factorization.survey import Survey, survey
-from partdisc.factorization.threads import one_thread
 from partdisc.factorization.updates import hals_sweep, multiplicative_step
+from partdisc.threads import one_thread
 
 SOLVERS = ("hals", "mu")
 COMPRESSED = "compressed"

@@ -22,8 +22,8 @@ from partdisc.factorization.initialization import truncated_svd
 from partdisc.factorization.kmeans import KMeans
 from partdisc.factorization.nmf import gradient_fell
 from partdisc.factorization.survey import survey
-from partdisc.factorization.threads import one_thread
 from partdisc.factorization.updates import hals_sweep, least_squares_step
+from partdisc.threads import one_thread
 
 INITS = ("kmeans", "svd", "random")
 CLUSTER_FLOOR = 0.2  # what the paper adds to the cluster indicators

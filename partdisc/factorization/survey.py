@@ -8,7 +8,7 @@ import torch
 
 from partdisc.factorization.blocks import BlockReader
 from partdisc.factorization.checks import check_finite, check_non_negative
-from partdisc.factorization.threads import spread
+from partdisc.threads import spread
 
 
 @dataclass(frozen=True)

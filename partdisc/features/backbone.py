@@ -63,6 +63,7 @@ class Backbone(nn.Module):
         layers: the resolved layers.
         num_channels: channels of the joined features.
         stride: image pixels a cell of the joined (finest) grid.
+        thread_safe: whether several threads may run it at once; a tap on a module cannot tell their images apart.
         pad_to: image sides are padded to multiples of it.
     """
 
@@ -91,6 +92,7 @@ class Backbone(nn.Module):
         self.layers = self._measure(self._resolve(layers))
         self.num_channels = sum(layer.channels for layer in self.layers)
         self.stride = min(layer.stride for layer in self.layers)
+        self.thread_safe = all(layer.index is not None for layer in self.layers)
         self.pad_to = math.lcm(*(layer.stride for layer in self.layers), self._patch_size())
 
     # -- layers ---------------------------------------------------------------------------------------------

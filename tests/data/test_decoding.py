@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import resource
+import warnings
 
 import numpy as np
 import pytest
@@ -167,3 +168,13 @@ def test_damage_never_raises_anything_but_the_reason(tmp_path, suffix, capfd, re
     assert len(outcomes) > 1
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list
+
+
+def test_threads_that_are_quiet_at_once_leave_the_filters_as_they_were():
+    before, first, second = list(warnings.filters), quiet(), quiet()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    warnings.warn("not to be seen", UserWarning, stacklevel=1)  # an error under pytest's own filters
+    second.__exit__(None, None, None)
+    assert list(warnings.filters) == before

@@ -43,6 +43,40 @@ def test_features_do_not_depend_on_batch_size_workers_or_neighbours(backbone, fo
         torch.testing.assert_close(batched[key], features, atol=1e-4, rtol=1e-4)
 
 
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_images_alone_in_the_network_give_the_same_bytes_whatever_batches_and_threads(
+    backbone, folder, monkeypatch, threads
+):
+    monkeypatch.setattr(extraction, "CPU_PIXELS", 64 * 64)
+    found = []
+    for count, batch_size, workers in [(1, 1, 0), (3, 4, 0), (2, 7, 2)]:
+        threads(count)
+        features = by_id(
+            extract_features(backbone, folder, image_size=64, batch_size=batch_size, workers=workers)
+        )
+        assert torch.get_num_threads() == count
+        found.append(features)
+    for other in found[1:]:
+        assert all(torch.equal(other[key], features) for key, features in found[0].items())
+
+
+def test_a_tapped_module_keeps_images_apart_whatever_the_threads(folder, monkeypatch, threads):
+    tapped = create_backbone(weights="random", layers="blocks.3.0")
+    assert not tapped.thread_safe
+    monkeypatch.setattr(extraction, "CPU_PIXELS", 64 * 64)
+    threads(1)
+    alone = extract_features(tapped, folder, image_size=64)
+    threads(3)
+    together = extract_features(tapped, folder, image_size=64)
+    torch.testing.assert_close(together.matrix(), alone.matrix(), atol=1e-2, rtol=1e-2)
+
+
 def test_features_equal_the_backbones_on_the_resized_image(backbone, folder):
     features = extract_features(backbone, folder, image_size=64, dtype="float32")
     entry = next(e for e in features.entries if e.id == "0.png")

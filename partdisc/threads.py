@@ -1,8 +1,9 @@
-"""Blocks in parallel, each on one thread, instead of one block's operations on all threads.
+"""Pieces of work in parallel, each on one thread, instead of one piece's operations on all threads.
 
-The operations of a solver are small, tens of microseconds. Spread over threads each would end in a barrier, and on a
-machine that others use too, every barrier waits for a thread that is not running: two threads were seen to be
-thirty times slower than one. A block handed whole to one thread meets a barrier once for each pass.
+The operations of a solver, or of a network on one image, are small, from tens of microseconds. Spread over threads
+each would end in a barrier, and on a machine that others use too, every barrier waits for a thread that is not
+running: two threads were seen to be thirty times slower than one. A block of rows or an image handed whole to one
+thread meets no barrier before its end.
 """
 
 from __future__ import annotations

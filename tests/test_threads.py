@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from partdisc.factorization import non_negative_factorization
-from partdisc.factorization.threads import one_thread, spread
-
-from .conftest import relu_features
+from partdisc.threads import one_thread, spread
+from tests.factorization.conftest import relu_features
 
 CPU = torch.device("cpu")
 
