@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     method = parser.add_argument_group("method options")
     method.add_argument("--signed", help="dff: features below zero: auto, split, relu or error")
     method.add_argument("--solver", help="dff: hals or mu")
-    method.add_argument("--init", help="dff: nndsvda, nndsvd or random")
+    method.add_argument("--init", help="dff: compressed (default), nndsvda, nndsvd or random")
     method.add_argument("--max-iter", type=int, metavar="N", help="iterations at most")
     method.add_argument("--tol", type=float, help="dff: when the solver stops")
     method.add_argument(

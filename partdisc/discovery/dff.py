@@ -37,7 +37,8 @@ class DeepFeatureFactorization(PartDiscoverer):
         signed: what is done with features below zero: "split" ("auto") standardises them and splits them into
             positive and negative halves, "relu" standardises and cuts at zero, "error" refuses them.
         solver: "hals", or "mu" as in the paper.
-        init: "nndsvda", "nndsvd" or "random" (the paper's).
+        init: "compressed" searches for a good start on a small copy of the features; or "nndsvda", "nndsvd",
+            "random" (the paper's).
         max_iter: iterations at most.
         tol: when the solver stops; see `non_negative_factorization`.
         restarts: number of starts, of which the best counts.
@@ -59,9 +60,9 @@ class DeepFeatureFactorization(PartDiscoverer):
 
     signed: str = "auto"
     solver: str = "hals"
-    init: str = "nndsvda"
-    max_iter: int = 100
-    tol: float = 1e-3
+    init: str = "compressed"
+    max_iter: int = 200
+    tol: float = 1e-4
     restarts: int = 1
 
     def transform(self, images: Any) -> list[np.ndarray]:
