@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="?", metavar="IMAGES", help="folder, glob, text list or file")
     parser.add_argument("--out", metavar="RUN", help="the run directory to write")
     parser.add_argument("--num-parts", type=int, metavar="K", help="how many parts to discover")
-    parser.add_argument("--method", help="dff (Deep Feature Factorization, the default), kmeans or scops")
+    parser.add_argument(
+        "--method", help="dff (Deep Feature Factorization, the default), kmeans, two-stage or scops"
+    )
     parser.add_argument("--backbone", metavar="NAME", help="a timm name or torchvision/NAME")
     parser.add_argument(
         "--layer", dest="layers", metavar="L[,L...]", help="layers: index, name, strideN, relu5_4"

@@ -5,6 +5,7 @@ from partdisc.discovery.clustering import FeatureClustering
 from partdisc.discovery.dff import DeepFeatureFactorization
 from partdisc.discovery.models import METHODS, create_discoverer, load_discoverer
 from partdisc.discovery.scops.method import CoPartSegmentation
+from partdisc.discovery.two_stage import TwoStageClustering
 
 __all__ = [
     "METHODS",
@@ -12,6 +13,7 @@ __all__ = [
     "DeepFeatureFactorization",
     "FeatureClustering",
     "PartDiscoverer",
+    "TwoStageClustering",
     "create_discoverer",
     "load_discoverer",
 ]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from partdisc.data import ImageList, list_images
-from partdisc.discovery.inside import RowsInside, fit_stage, with_background
+from partdisc.discovery.inside import RowsInside, fit_stage, small_images, with_background
 from partdisc.errors import ConfigError, DataError, NotFittedError
 from partdisc.features import (
     DEFAULT_BACKBONE,
@@ -168,7 +168,8 @@ class PartDiscoverer(ABC):
         self._check_learnable(features)
         backbone = None if images is None else self.get_backbone()
         self.foreground_ = fit_stage(self.foreground, backbone, features, images, self.seed)
-        inside = RowsInside(features, self.foreground_)
+        pictures = None if images is None else small_images(features, images, pixels=1)
+        inside = RowsInside(features, self.foreground_, pictures)
         self._check_learnable(inside)
         self._fit_features(inside)
         self._settle(inside)

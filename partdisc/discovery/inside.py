@@ -66,16 +66,18 @@ def fit_stage(
     )
 
 
-def small_images(features: FeatureSet, images: ImageList) -> Callable[[int], np.ndarray]:
-    """A function that gives image `index` of the features on its grid, `PIXELS` a cell side; uint8 (h', w', 3)."""
+def small_images(
+    features: FeatureSet, images: ImageList, pixels: int = PIXELS
+) -> Callable[[int], np.ndarray]:
+    """A function that gives image `index` of the features on its grid, `pixels` a cell side; uint8 (h', w', 3)."""
     records = {record.id: record for record in images.records}
 
     def load(index: int) -> np.ndarray:
         entry = features.entries[index]
         record = records[entry.id]
-        size = tuple(max(1, round(c * PIXELS)) for c in entry.content)
+        size = tuple(max(1, round(c * pixels)) for c in entry.content)
         source = record.path if record.pixels is None else record.pixels
-        return grid_image(decode_image(source, size=(size[0], size[1])), entry, PIXELS)
+        return grid_image(decode_image(source, size=(size[0], size[1])), entry, pixels)
 
     return load
 
@@ -94,10 +96,16 @@ class RowsInside:
     Args:
         features: all rows.
         foreground: decides; None keeps every row.
+        pictures: gives image `index`, (h, w, 3) uint8, a pixel a cell; None where only features are known.
     """
 
-    def __init__(self, features: FeatureSet, foreground: LinearForeground | None) -> None:
-        self.features, self.foreground = features, foreground
+    def __init__(
+        self,
+        features: FeatureSet,
+        foreground: LinearForeground | None,
+        pictures: Callable[[int], np.ndarray] | None = None,
+    ) -> None:
+        self.features, self.foreground, self.pictures = features, foreground, pictures
         self.key: dict[str, Any] = features.key
         self.num_channels = features.num_channels
         self._count = features.shape[0]

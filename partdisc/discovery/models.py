@@ -9,13 +9,15 @@ from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.clustering import FeatureClustering
 from partdisc.discovery.dff import DeepFeatureFactorization
 from partdisc.discovery.scops.method import CoPartSegmentation
+from partdisc.discovery.two_stage import TwoStageClustering
 from partdisc.errors import ArtifactError, ConfigError
 from partdisc.features import Backbone, create_backbone
 from partdisc.foreground import LinearForeground
 from partdisc.store.model import read_model
 
 METHODS: dict[str, type[PartDiscoverer]] = {
-    cls.method: cls for cls in (DeepFeatureFactorization, FeatureClustering, CoPartSegmentation)
+    cls.method: cls
+    for cls in (DeepFeatureFactorization, FeatureClustering, TwoStageClustering, CoPartSegmentation)
 }
 
 

@@ -1,139 +1,75 @@
-"""Parts within a foreground: fit on all images, applied to one image at a time.
+"""Discovery in two stages: first the objects, then parts within them, by fine clusters that are merged.
 
-1. Channels are standardised over foreground cells, layers weigh alike, rows have length 1.
-2. Cells are smoothed within their image (`smooth_within`).
-3. k-means finds fine clusters, which `merge_clusters` merges to K parts by features and colours.
+Plain clustering of dense features makes parts of the background. Here parts lie inside a foreground, and many fine
+clusters are merged to K parts by their features and by how unlike their colours are where they meet in an image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from partdisc.discovery.within import INSIDE, colour_distances, merge_clusters, smooth_within
-from partdisc.errors import DataError
-from partdisc.factorization import KMeans
+from partdisc.discovery.base import PartDiscoverer
+from partdisc.discovery.inside import RowsInside
+from partdisc.discovery.parts_within import FINE_CLUSTERS, PartsWithin, fit_parts_within
 
-FINE_CLUSTERS = 24
-SAMPLE_ROWS = 10_000
-SOFTNESS = 0.2  # temperature, in units of the mean squared distance beyond the nearest centre
+SAMPLE_IMAGES = 256  # parts are learnt from at most so many, evenly spaced
 
 
-@dataclass(frozen=True)
-class PartsWithin:
-    """Parts learnt within a foreground.
+@dataclass(eq=False, repr=False)
+class TwoStageClustering(PartDiscoverer):
+    """Parts as merged clusters of the features within the foreground.
 
-    Attributes:
-        mean: (C,) of foreground cells.
-        scale: (C,) what centred features are divided by: deviation, and the root of the layer's channels.
-        centers: (M, C) of the fine clusters.
-        parts: (M,) int64: the part, 0..K-1, of each fine cluster.
-        temperature: squared distance that makes a factor e.
-    """
-
-    mean: Tensor
-    scale: Tensor
-    centers: Tensor
-    parts: Tensor
-    temperature: Tensor
-
-    @property
-    def num_parts(self) -> int:
-        """K."""
-        return int(self.parts.max()) + 1
-
-    def __call__(self, features: Tensor, foreground: Tensor, image: np.ndarray | None = None) -> Tensor:
-        """Soft parts (h, w, K), summing to 1, of features (h, w, C) with their foreground (h, w).
-
-        `image` is (h, w, 3) uint8, a pixel a cell; given to `fit_parts_within` or not, the same here.
-        """
-        rows = _smooth(features, foreground, image, self.mean, self.scale)
-        fine = torch.softmax(-_squared_distances(rows, self.centers) / self.temperature, dim=-1)
-        return torch.zeros(*fine.shape[:2], self.num_parts).index_add_(2, self.parts, fine)
-
-    def state(self) -> dict[str, Tensor]:
-        """Its tensors by name; `PartsWithin(**state)` is the same again."""
-        return {name: getattr(self, name) for name in ("mean", "scale", "centers", "parts", "temperature")}
-
-
-def fit_parts_within(
-    features: Sequence[Tensor],
-    foregrounds: Sequence[Tensor],
-    num_parts: int,
-    *,
-    images: Callable[[int], np.ndarray] | None = None,
-    layer_channels: Sequence[int] | None = None,
-    seed: int = 0,
-) -> PartsWithin:
-    """Learn K parts within the foreground of all images.
+    Without a foreground stage every cell counts as inside. Soft maps are a softmax over minus the squared distances
+    to the fine clusters, summed over those of a part.
 
     Args:
-        features: (h, w, C) of each image.
-        foregrounds: (h, w) probabilities.
         num_parts: K.
-        images: gives an image by its index, (h, w, 3) uint8, a pixel a cell; None leaves colours out.
-        layer_channels: channels of each joined layer, so that layers weigh alike; None takes C as one layer.
-        seed: of the clustering.
+        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        fine_clusters: how many clusters are merged to K parts; at least K are used.
 
-    Raises:
-        DataError: if fewer than K cells belong to the foreground.
+    Attributes:
+        parts_: the learnt parts, see `PartsWithin`.
     """
-    inside = torch.cat([f.flatten() > INSIDE for f in foregrounds])
-    if int(inside.sum()) < num_parts:
-        raise DataError(
-            f"Expected at least {num_parts} foreground cells for {num_parts} parts, but got {int(inside.sum())}. "
-            "Use more images, or no foreground."
+
+    method: ClassVar[str] = "two-stage"
+
+    fine_clusters: int = FINE_CLUSTERS
+
+    def _fit_features(self, features: RowsInside) -> None:
+        total, pictures = len(features.features), features.pictures
+        count = min(total, SAMPLE_IMAGES)
+        chosen = [i * total // count for i in range(count)]
+        self.parts_ = fit_parts_within(
+            [features.features[i] for i in chosen],
+            [_inside(features, i) for i in chosen],
+            self.num_parts,
+            images=None if pictures is None else lambda i: pictures(chosen[i]),
+            layer_channels=features.key.get("backbone", {}).get("channels"),
+            fine_clusters=self.fine_clusters,
+            seed=self.seed,
         )
-    mean, scale = _scaling(features, foregrounds, layer_channels)
-    pixels = [images(i) for i in range(len(foregrounds))] if images is not None else None
-    smooth = [
-        _smooth(f, g, pixels[i] if pixels is not None else None, mean, scale)
-        for i, (f, g) in enumerate(zip(features, foregrounds, strict=True))
-    ]
-    rows = torch.cat([s.flatten(0, 1) for s in smooth])
-    count = min(max(FINE_CLUSTERS, num_parts), int(inside.sum()))
-    centers = _cluster(rows[inside], count, seed)
-    distances = _squared_distances(rows, centers)
-    labels = distances.argmin(1)
-    colours = None
-    if pixels is not None:
-        grids = [f.shape for f in foregrounds]
-        maps = [p.view(g) for p, g in zip(labels.split([g.numel() for g in grids]), grids, strict=True)]
-        colours = colour_distances(pixels, maps, foregrounds, count)
-    masses = torch.bincount(labels[inside], minlength=count).numpy()
-    parts = torch.from_numpy(merge_clusters(centers, masses, num_parts, colours))
-    temperature = (SOFTNESS * distances.mean()).clamp(min=1e-12)
-    return PartsWithin(mean, scale, centers, parts, temperature)
+
+    def _part_scores(self, rows: Tensor) -> Tensor:
+        return self.parts_(rows)
+
+    def _state(self) -> dict[str, Tensor]:
+        return self.parts_.state()
+
+    def _set_state(self, state: dict[str, Tensor]) -> None:
+        self.parts_ = PartsWithin(**state)
+
+    def _reorder(self, order: Tensor) -> None:
+        self.parts_ = self.parts_.renumbered(order)
+
+    def _basis(self) -> Tensor:
+        return self.parts_.part_centers()
 
 
-def _scaling(
-    features: Sequence[Tensor], foregrounds: Sequence[Tensor], layer_channels: Sequence[int] | None
-) -> tuple[Tensor, Tensor]:
-    rows = torch.cat([f[g > INSIDE].float() for f, g in zip(features, foregrounds, strict=True)])
-    layers = torch.tensor(layer_channels or [rows.shape[1]])
-    share = layers.float().sqrt().repeat_interleave(layers)
-    return rows.mean(0), (rows.std(0, correction=0) + 1e-5) * share
-
-
-def _smooth(
-    features: Tensor, foreground: Tensor, image: np.ndarray | None, mean: Tensor, scale: Tensor
-) -> Tensor:
-    return smooth_within(F.normalize((features.float() - mean) / scale, dim=2), foreground, image)
-
-
-def _cluster(rows: Tensor, count: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    sample = rows[torch.randperm(len(rows), generator=generator)[:SAMPLE_ROWS]]
-    found = KMeans(count, restarts=1, max_iter=30, seed=seed).fit(sample)
-    return torch.as_tensor(found.cluster_centers_).float()
-
-
-def _squared_distances(rows: Tensor, centers: Tensor) -> Tensor:
-    """(..., M) beyond that to the nearest centre."""
-    squared = torch.cdist(rows, centers).square()
-    return squared - squared.amin(-1, keepdim=True)
+def _inside(features: RowsInside, index: int) -> Tensor:
+    cells = features.features[index]
+    return torch.ones(cells.shape[:2]) if features.foreground is None else features.foreground(cells)

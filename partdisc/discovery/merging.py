@@ -1,7 +1,4 @@
-"""Parts within a foreground: cells smoothed inside their image, clustered finely, clusters merged to K parts.
-
-Pure functions on arrays; a discoverer puts them together.
-"""
+"""Fine clusters merged to parts: how unlike their colours are, and in what order they merge."""
 
 from __future__ import annotations
 
@@ -12,52 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-INSIDE = 0.5  # probability of foreground from which a cell belongs to the object
-
-
-def smooth_within(
-    features: Tensor,
-    foreground: Tensor,
-    image: np.ndarray | None = None,
-    *,
-    likeness: float = 0.3,
-    colour: float = 0.1,
-    nearness: float = 0.1,
-) -> Tensor:
-    """Each cell becomes a mean of the foreground cells of its image that resemble it in features, colour and place.
-
-    One step of attention (non-local means, Buades et al., CVPR 2005): features at an object's rim, which saw half of
-    the background, go over to their like inside.
-
-    Args:
-        features: (h, w, C) scaled features of one image.
-        foreground: (h, w) probability.
-        image: (h, w, 3) uint8 RGB, a pixel a cell; None leaves colour out.
-        likeness: width in features, in units of the mean squared distance among foreground cells.
-        colour: width in CIELAB, likewise.
-        nearness: width in place, likewise.
-
-    Returns:
-        (h, w, C); the features as they came where fewer than four cells are foreground.
-    """
-    h, w, _ = features.shape
-    inside = (foreground > 0.3).flatten()
-    if int(inside.sum()) < 4:
-        return features
-    rows = features.flatten(0, 1)
-    place = torch.cartesian_prod(torch.arange(h), torch.arange(w)).float()
-    odds = _apart(rows, inside) / likeness + _apart(place, inside) / nearness
-    if image is not None:
-        lab = torch.from_numpy(cv2.cvtColor(image, cv2.COLOR_RGB2LAB)).float().flatten(0, 1)
-        odds = odds + _apart(lab, inside) / colour
-    trust = torch.log(foreground.flatten()[inside] + 1e-3)
-    return (torch.softmax(trust - odds, dim=1) @ rows[inside]).view_as(features)
-
-
-def _apart(values: Tensor, inside: Tensor) -> Tensor:
-    """Squared distances (cells, cells inside), 1 on average among the latter."""
-    squared = torch.cdist(values, values[inside]).square()
-    return squared / squared[inside].mean().clamp(min=1e-6)
+from partdisc.discovery.inside import INSIDE
 
 
 def colour_distances(

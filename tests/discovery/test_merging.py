@@ -6,26 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from partdisc.discovery.two_stage import PartsWithin, fit_parts_within
-from partdisc.discovery.within import colour_distances, merge_clusters, smooth_within
+from partdisc.discovery.merging import colour_distances, merge_clusters
+from partdisc.discovery.parts_within import PartsWithin, fit_parts_within
 from partdisc.errors import DataError
-
-
-def test_smoothing_draws_rims_to_their_like_inside():
-    generator = torch.Generator().manual_seed(0)
-    codes = torch.randn(3, 16, generator=generator)
-    label = torch.zeros(10, 12, dtype=torch.long)
-    label[2:8, 2:6], label[2:8, 6:10] = 1, 2
-    features = codes[label] + 0.5 * torch.randn(10, 12, 16, generator=generator)
-    smooth = smooth_within(features, (label > 0).float())
-    inside = label > 0
-    error = [(f - codes[label])[inside].square().mean() for f in (features, smooth)]
-    assert error[1] < 0.5 * error[0]
-
-
-def test_too_little_foreground_leaves_features_alone():
-    features = torch.randn(4, 4, 3)
-    assert smooth_within(features, torch.zeros(4, 4)) is features
 
 
 def test_colours_tell_clusters_apart():
@@ -79,7 +62,7 @@ def test_parts_are_found_within_the_foreground():
     maps, label, image = scenes_of_two_parts()
     inside = (label > 0).float()
     parts = fit_parts_within(maps, [inside] * len(maps), 2, images=lambda i: image)
-    found = parts(maps[0], inside, image)
+    found = parts(maps[0])
     assert found.shape == (10, 12, 2)
     torch.testing.assert_close(found.sum(2), torch.ones(10, 12))
     hard = found.argmax(2)
@@ -92,8 +75,8 @@ def test_same_seed_same_bytes_and_state_is_all():
     inside = [(label > 0).float()] * len(maps)
     first, second = (fit_parts_within(maps, inside, 2, seed=1) for _ in range(2))
     again = PartsWithin(**first.state())
-    assert torch.equal(first(maps[0], inside[0]), second(maps[0], inside[0]))
-    assert torch.equal(first(maps[0], inside[0]), again(maps[0], inside[0]))
+    assert torch.equal(first(maps[0]), second(maps[0]))
+    assert torch.equal(first(maps[0]), again(maps[0]))
 
 
 def test_too_little_foreground_for_the_parts():
