@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from partdisc.metrics.functional.agreement import ari, completeness, fg_ari, fg_nmi, nmi, purity
+from partdisc.metrics.functional.boundary import boundary_counts, boundary_f_score
 from partdisc.metrics.functional.contingency import contingency_table
 from partdisc.metrics.functional.overlap import (
     background_iou,
@@ -22,6 +23,8 @@ from partdisc.metrics.functional.overlap import (
 __all__ = [
     "ari",
     "background_iou",
+    "boundary_counts",
+    "boundary_f_score",
     "class_accuracy",
     "class_iou",
     "class_miou",
