@@ -91,6 +91,7 @@ class TrainingData:
         image_size: long side of an image in pixels.
         output_stride: pixels a cell of the maps; None where it is `stride`.
         foreground: (h, w) maps in [0, 1] by image id, on grids of any size; None has no background.
+        inputs: "images", or "features", which then stand in for the images in every batch.
 
     Raises:
         DataError: if an image has no foreground map.
@@ -107,7 +108,9 @@ class TrainingData:
         image_size: int = 0,
         output_stride: int | None = None,
         foreground: Mapping[str, np.ndarray] | None = None,
+        inputs: str = "images",
     ) -> None:
+        self.inputs = inputs if records is not None else "features"
         self.features, self.scaling, self.records = features, scaling, records
         self.stride, self.image_size = stride, image_size
         self.output_stride = output_stride or stride
@@ -128,7 +131,7 @@ class TrainingData:
 
     def iterate(self, parts: Sequence[range], stream: Stream, workers: int = 0) -> Iterator[Batch]:
         """One batch after the other; images are decoded ahead by `workers` processes."""
-        if self.records is None:
+        if self.records is None or self.inputs == "features":
             for positions in parts:
                 yield self._batch(positions, stream.indices(positions), None)
             return
@@ -143,9 +146,8 @@ class TrainingData:
             yield self._batch(positions, stream.indices(positions), self._on_canvas(loaded.images))
 
     def batch_of(self, indices: Sequence[int]) -> Batch:
-        """Certain images as one batch, outside of the stream."""
-        if self.records is None:
-            return self._batch(indices, indices, None)
+        """Certain images as one batch, outside of the stream; its inputs are images in any case."""
+        assert self.records is not None
         images = []
         for record in (self.records[i] for i in indices):
             source = record.path if record.pixels is None else record.pixels

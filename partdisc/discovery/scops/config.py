@@ -15,6 +15,7 @@ STARTS = ("kmeans", "dff", "random")
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "poly", "constant")
 PRECISIONS = ("float32", "bfloat16", "float16")
+WARPED = ("images", "features")
 MASK_RULES = ("argmax", "published")
 
 
@@ -25,6 +26,8 @@ class ScopsConfig:
     Attributes:
         start: what head and basis start from: "kmeans" or "dff" on the same features, or "random" as published.
         train_encoder: whether the backbone is trained too; else only the head and the basis are.
+        warped: what is warped for equivariance: "images", as published, or "features" of a frozen encoder, which
+            saves a pass through it in every step.
         output_stride: stride to which a trained backbone is dilated (8 or 16); 0 leaves it.
         rates: atrous rates of the head's summed convolutions.
         mask_rule: "argmax" of the probabilities; "published": each part over its maximum in the image, against a
@@ -65,6 +68,7 @@ class ScopsConfig:
 
     start: str = "kmeans"
     train_encoder: bool = False
+    warped: str = "images"
     output_stride: int = 0
     rates: tuple[int, ...] = (1, 2, 3, 4)
     mask_rule: str = "argmax"
@@ -168,11 +172,14 @@ def _check_choices(config: ScopsConfig) -> None:
         ("schedule", SCHEDULES),
         ("precision", PRECISIONS),
         ("mask_rule", MASK_RULES),
+        ("warped", WARPED),
         ("output_stride", (0, 8, 16)),
     ):
         value = getattr(config, name)
         if value not in choices:
             raise ConfigError(f"Expected {name} to be one of {', '.join(map(str, choices))}, got {value!r}.")
+    if config.train_encoder and config.warped == "features":
+        raise ConfigError("Expected warped images where the encoder is trained, but got warped features.")
     if config.output_stride and not config.train_encoder:
         raise ConfigError(
             "Expected output_stride 0 for a frozen encoder: dilation only makes sense where it is trained. "

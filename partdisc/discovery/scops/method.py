@@ -195,7 +195,8 @@ class CoPartSegmentation(PartDiscoverer):
         head.standardize(start.mean, start.scale)
         if start.weight is not None and start.bias is not None:
             head.start_from(start.weight, start.bias)
-        segmenter = Segmenter(head, encoder, config.train_encoder)
+        seen = encoder if config.warped == "images" else None
+        segmenter = Segmenter(head, seen, config.train_encoder)
         objective = Objective(segmenter, start.basis, config, background=background, seed=self.seed)
         trainer = Trainer(
             objective,
@@ -239,6 +240,7 @@ class CoPartSegmentation(PartDiscoverer):
             image_size=self.image_size,
             output_stride=encoder.stride,
             foreground=foreground,
+            inputs=self._settings().warped,
         )
 
     def _seen(self, record: ImageRecord | None, features: FeatureSet, index: int) -> Tensor:

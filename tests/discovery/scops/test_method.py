@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from partdisc.data import list_images
 from partdisc.discovery import create_discoverer, load_discoverer
 from partdisc.discovery.pipeline import discover
 from partdisc.discovery.scops.checkpoints import list_checkpoints
 from partdisc.discovery.scops.config import CONFIGS, ScopsConfig, load_config
 from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.errors import ConfigError, DataError
-from partdisc.features import create_backbone
+from partdisc.features import Backbone, create_backbone
 from partdisc.metrics import nmi
 from tests.discovery.contract import DiscovererContract
 from tests.discovery.scops.conftest import PARTS, TINY, disc_foreground, disc_maps
@@ -135,6 +136,17 @@ def test_training_the_encoder_changes_it_and_keeps_batch_norm(backbone, images):
     assert all(torch.equal(old[k], new[k]) for k in old if "running" in k)
 
 
+def test_warped_features_need_no_images_and_no_pass_through_the_backbone(backbone, images, monkeypatch):
+    scops = make(backbone, warped="features", picture_every=0)
+    listed = list_images(images)
+    features = scops.extract(listed)
+    monkeypatch.setattr(Backbone, "forward", None)
+    monkeypatch.setattr("partdisc.discovery.scops.batches.ImageLoader", None)
+    scops.learn(listed, features)
+    assert len(scops.history_) == SHORT["steps"]
+    assert all(line["equivariance"] > 0 for line in scops.history_)
+
+
 def test_same_seed_gives_the_same_maps(backbone, images):
     assert equal(make(backbone).fit(images).predict(images), make(backbone).fit(images).predict(images))
 
@@ -232,6 +244,9 @@ def test_shipped_configurations_load_and_come_back(path):
         ({"rates": []}, "rates as whole numbers"),
         ({"jitter": [0.1]}, "jitter as four numbers"),
         ({"rates": 3}, "wrong type"),
+        ({"warped": "maps"}, "warped to be one of images, features"),
+        ({"warped": "features", "train_encoder": True}, "warped images where the encoder is trained"),
+        ({"tensorboard": 1}, "tensorboard as true or false"),
         ({"view_scales": []}, "view_scales as factors within 0.1 and 10"),
         ({"view_scales": [0]}, "view_scales as factors"),
     ],

@@ -1,0 +1,262 @@
+"""Does training pay? Co-part segmentation beside what it starts from and beside DFF, on a drawn and on a real set.
+
+    python benchmarks/scops.py [--only synthetic ablation views step] [--seeds 0 1 2] [--training '{"steps": 150}']
+    python benchmarks/scops.py --only carparts --data ../shared/data --seeds 0
+
+All methods see the same features; those "within" the same foreground, found without labels. "refined" follows each
+image's colours, as a run's masks do where there is a foreground. Intervals are paired bootstraps over images; those
+over seeds average the seeds within each draw. Seconds are CPU seconds, so a busy machine hardly changes them; of our
+own arms they leave out the foreground, which all share. Results go to results/scops.json after every method, the
+tables to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from partdisc.data import ImageList, list_images
+from partdisc.data.annotations import AnnotationSet, read_annotations
+from partdisc.data.annotations.groups import read_groups
+from partdisc.data.synthetic import make_synthetic
+from partdisc.discovery import create_discoverer
+from partdisc.discovery.base import PartDiscoverer
+from partdisc.discovery.inside import fit_stage, small_images
+from partdisc.discovery.labelling import refined
+from partdisc.features import create_backbone, extract_features
+from partdisc.metrics import PartEvaluator
+from partdisc.metrics.intervals import bootstrap
+from partdisc.metrics.pairing import pair_images
+from partdisc.store.features import FeatureSet
+
+RESULTS = Path(__file__).parent / "results" / "scops.json"
+SCORES = ("part_miou", "nmi", "ari", "foreground_iou")
+START = {"steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0}
+OURS = "trained"
+RIVALS = {
+    "DFF": ("dff", 1, {"foreground": "none"}),
+    "DFF within": ("dff", 0, {"foreground": "auto"}),
+    "k-means within": ("kmeans", 0, {"foreground": "auto"}),
+    "the start": ("scops", 0, {"foreground": "auto", "training": START}),
+}
+ABLATION: dict[str, dict[str, Any]] = {
+    "untrained": START,
+    "all terms": {},
+    "without concentration": {"concentration": 0.0},
+    "without equivariance of maps and centroids": {"equivariance": 0.0, "centroids": 0.0},
+    "equivariance of maps with weight 1": {"equivariance": 1.0},
+    "equivariance of centroids with weight 1": {"centroids": 1.0},
+    "without semantic consistency": {"semantic": 0.0},
+    "without orthonormality": {"orthonormality": 0.0},
+    "without the foreground term": {"foreground": 0.0},
+    "from DFF": {"start": "dff"},
+    "from random weights": {"start": "random", "learning_rate": 1e-3, "stop_on_collapse": False},
+    "without a foreground": {"stage": "none"},
+}
+
+
+@dataclass
+class Task:
+    """Images to learn from, images to score on (the same, or others), with their features and annotation."""
+
+    learnt: tuple[ImageList, FeatureSet]
+    scored: tuple[ImageList, FeatureSet]
+    annotation: AnnotationSet
+    num_parts: int
+    partial: bool
+
+    def __post_init__(self) -> None:
+        images = self.annotation.images
+        pairs = pair_images([r.id for r in self.scored[0].records], [image.id for image in images]).pairs
+        self.targets = {self.scored[0].records[i].id: images[j] for i, j in pairs}
+        self.load = small_images(self.scored[1], self.scored[0])
+
+    def evaluators(self, discoverer: PartDiscoverer) -> dict[str, PartEvaluator]:
+        """Plain and refined masks of a fitted method, counted; without a foreground runs do not refine."""
+        kinds = ("plain", "refined") if discoverer.has_background else ("plain",)
+        names = list(self.annotation.part_names)
+        found = {
+            kind: PartEvaluator(discoverer.num_parts_, names, partial_annotation=self.partial)
+            for kind in kinds
+        }
+        for index, maps in enumerate(self.maps(discoverer)):
+            if maps.image_id not in self.targets:
+                continue
+            target = self.annotation.labels(self.targets[maps.image_id])
+            for kind, evaluator in found.items():
+                shown = refined(maps, self.load(index)) if kind == "refined" else maps
+                evaluator.update(shown.to_labels(), target, image_id=maps.image_id)
+        return found
+
+    def maps(self, discoverer: PartDiscoverer) -> Iterator[Any]:
+        """Part maps of the scored images, over the configured views where the method has any."""
+        images, features = self.scored
+        extra = {"images": images} if discoverer.method == "scops" else {}
+        return discoverer.iter_maps(features, **extra)
+
+
+def extracted(images: ImageList, size: int) -> tuple[ImageList, FeatureSet]:
+    return images, extract_features(create_backbone(), images, image_size=size, device="cpu")
+
+
+def synthetic(runs: Path, count: int, size: int) -> Task:
+    """Drawn quadrupeds: four parts, to learn from and to score on."""
+    root = runs / f"quadrupeds_{count}"
+    if not (root / "train.json").exists():
+        make_synthetic(root, count, size=(192, 256), splits=["train"], super_categories=["quadruped"])
+    both = extracted(list_images(root / "train"), size)
+    return Task(both, both, read_annotations(root), 4, False)
+
+
+def carparts(data: Path, size: int) -> Task:
+    """Cars, seven groups of parts: learnt on train, scored on test."""
+    root = data / "carparts"
+    annotation = read_groups(root / "groups.json", read_annotations(root / "test" / "annotations.json"))
+    learnt, scored = (extracted(list_images(root / split / "images"), size) for split in ("train", "test"))
+    return Task(learnt, scored, annotation, annotation.num_parts, True)
+
+
+class Bench:
+    """Runs methods on a task and keeps what came out."""
+
+    def __init__(self, task: Task, training: dict[str, Any], size: int, results: dict[str, Any]) -> None:
+        self.task, self.training, self.size, self.results = task, training, size, results
+        self.counted: dict[tuple[str, int, str], PartEvaluator] = {}
+        self.foregrounds: dict[int, dict[str, np.ndarray]] = {}
+
+    def foreground(self, seed: int) -> dict[str, np.ndarray]:
+        """What `--foreground auto` finds, once for all methods that can be given it."""
+        if seed not in self.foregrounds:
+            images, features = self.task.learnt
+            found = fit_stage("auto", create_backbone(), features, images, seed)
+            assert found is not None
+            self.foregrounds[seed] = {e.id: found(m).numpy() for e, m in zip(features.entries, features)}
+        return self.foregrounds[seed]
+
+    def run(self, name: str, method: str, further: int, options: dict[str, Any], seed: int) -> None:
+        """Learn, score, write down."""
+        extra = {}
+        if method == "scops" and options["foreground"] == "auto":
+            extra = {"foreground": self.foreground(seed)}
+        begun = time.process_time()
+        method_options = {"image_size": self.size, "device": "cpu", "seed": seed, **options}
+        discoverer = create_discoverer(method, self.task.num_parts + further, **method_options)
+        discoverer.learn(*self.task.learnt, **extra)
+        row: dict[str, Any] = {"cpu_seconds": round(time.process_time() - begun, 1)}
+        for kind, evaluator in self.task.evaluators(discoverer).items():
+            self.counted[name, seed, kind] = evaluator
+            row[kind] = {key: value for key, value in evaluator.compute().scores.items() if key in SCORES}
+        curve = getattr(discoverer, "history_", [])
+        if curve:
+            row["first"], row["last"] = curve[0], curve[-1]
+        self.results.setdefault(name, {})[str(seed)] = row
+        print(f"{name:<36} seed {seed}  " + _shown(row), flush=True)
+        write_results()
+
+    def trained(self, name: str, changes: dict[str, Any], seed: int) -> None:
+        """Our own method with some settings changed."""
+        training = {**self.training, **changes}
+        steps = training.pop("steps")
+        options = {"training": training, "steps": steps, "foreground": training.pop("stage", "auto")}
+        self.run(name, "scops", int(options["foreground"] == "none"), options, seed)
+
+    def gains(self, rivals: list[str], seeds: list[int]) -> None:
+        """Paired intervals of what training gains over each rival, seeds averaged within each draw."""
+        for rival in rivals:
+            theirs = "refined" if (rival, seeds[0], "refined") in self.counted else "plain"
+            for kind in ("plain", "refined"):
+                pairs = [
+                    (
+                        self.counted[OURS, s, kind],
+                        self.counted[rival, s, kind if theirs == "refined" else "plain"],
+                    )
+                    for s in seeds
+                ]
+                for score in ("part_miou", "nmi"):
+                    draws = np.mean([_draws(a, score) - _draws(b, score) for a, b in pairs], axis=0)
+                    gain = np.mean([_score(a, score) - _score(b, score) for a, b in pairs])
+                    low, high = np.quantile(draws, [0.025, 0.975])
+                    told = {"gain": gain, "low": low, "high": high, "seeds": len(seeds)}
+                    self.results.setdefault("gains", {})[f"{score}, {kind}, over {rival}"] = told
+                    print(f"{score}, {kind}, over {rival}: {gain:+.4f} [{low:+.4f}, {high:+.4f}]", flush=True)
+        write_results()
+
+
+def _draws(evaluator: PartEvaluator, score: str) -> np.ndarray:
+    return bootstrap(evaluator, 1000, seed=0).scores[score]
+
+
+def _score(evaluator: PartEvaluator, score: str) -> float:
+    return evaluator.compute().scores[score]
+
+
+def _shown(row: dict[str, Any]) -> str:
+    kinds = [kind for kind in ("plain", "refined") if kind in row]
+    told = [
+        f"{kind} " + " / ".join(f"{row[kind][s]:.3f}" for s in SCORES if s in row[kind]) for kind in kinds
+    ]
+    return "   ".join(told) + f"   {row['cpu_seconds']:.0f} CPU s"
+
+
+KEPT: dict[str, Any] = {}
+
+
+def write_results() -> None:
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(KEPT, indent=1, default=float) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", default=["synthetic", "ablation", "views"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--images", type=int, default=300)
+    parser.add_argument("--image-size", type=int, default=448)
+    parser.add_argument("--training", type=json.loads, default={}, help="JSON: settings in place of fast's")
+    parser.add_argument("--runs", type=Path, default=Path("runs/scops"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if RESULTS.exists():
+        KEPT.update(json.loads(RESULTS.read_text()))
+    training = {"steps": 300, **options.training}
+    tasks = {"carparts"} & set(options.only) or {"synthetic"}
+    for name in tasks:
+        task = (
+            carparts(options.data, options.image_size)
+            if name == "carparts"
+            else synthetic(options.runs, options.images, options.image_size)
+        )
+        kept = KEPT.setdefault(name, {})
+        kept["about"] = {
+            "training": training,
+            "images": len(task.learnt[0]),
+            "date": date.today().isoformat(),
+        }
+        bench = Bench(task, training, options.image_size, kept)
+        if name in options.only:
+            for seed in options.seeds:
+                for rival, (method, further, choices) in RIVALS.items():
+                    bench.run(rival, method, further, choices, seed)
+                bench.trained(OURS, {}, seed)
+            bench.gains(list(RIVALS), options.seeds)
+        if "views" in options.only:
+            bench.trained("trained, mirrored views averaged", {"view_flip": True}, options.seeds[0])
+        if "ablation" in options.only:
+            for arm, changes in ABLATION.items():
+                bench.trained(arm, changes, options.seeds[0])
+
+
+if __name__ == "__main__":
+    main()
