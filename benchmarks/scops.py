@@ -112,7 +112,9 @@ def synthetic(runs: Path, count: int, size: int) -> Task:
     """Drawn quadrupeds: four parts, to learn from and to score on."""
     root = runs / f"quadrupeds_{count}"
     if not (root / "train.json").exists():
-        make_synthetic(root, count, size=(192, 256), splits=["train"], super_categories=["quadruped"])
+        make_synthetic(
+            root, num_images=count, size=(192, 256), splits=["train"], super_categories=["quadruped"]
+        )
     both = extracted(list_images(root / "train"), size)
     return Task(both, both, read_annotations(root), 4, False)
 
@@ -139,7 +141,9 @@ class Bench:
             images, features = self.task.learnt
             found = fit_stage("auto", create_backbone(), features, images, seed)
             assert found is not None
-            self.foregrounds[seed] = {e.id: found(m).numpy() for e, m in zip(features.entries, features)}
+            self.foregrounds[seed] = {
+                e.id: found(m).numpy() for e, m in zip(features.entries, features, strict=True)
+            }
         return self.foregrounds[seed]
 
     def run(self, name: str, method: str, further: int, options: dict[str, Any], seed: int) -> None:
