@@ -17,7 +17,7 @@ LAYERS = [
     ["features", "factorization"],
     ["data", "metrics", "render"],
     ["store"],
-    ["parts", "scores", "geometry"],
+    ["parts", "scores", "geometry", "processes"],
     ["progress", "threads", "errors"],
 ]
 RANK = {unit: len(LAYERS) - row for row, units in enumerate(LAYERS) for unit in units}

@@ -30,6 +30,7 @@ from partdisc.features import (
 )
 from partdisc.foreground import LinearForeground
 from partdisc.parts import MAX_PARTS, PartMaps
+from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
 from partdisc.store.model import write_model
@@ -66,7 +67,6 @@ class PartDiscoverer(ABC):
     """
 
     method: ClassVar[str]
-    trains_in_parallel: ClassVar[bool] = False  # whether several processes learn together
 
     num_parts: int
     _: KW_ONLY
@@ -81,6 +81,7 @@ class PartDiscoverer(ABC):
     device: str | torch.device = "auto"
     seed: int = 0
 
+    processes: Processes = field(default=ALONE, init=False, repr=False)  # those that learn together
     areas_: Tensor = field(init=False, repr=False)
     foreground_: LinearForeground | None = field(default=None, init=False, repr=False)
 
@@ -88,7 +89,11 @@ class PartDiscoverer(ABC):
 
     @abstractmethod
     def _fit_features(self, features: Any) -> None:
-        """Learn the parts, in any order, from `RowsInside` (or, where a method overrides `learn`, what it passes)."""
+        """Learn the parts, in any order, from `RowsInside` (or, where a method overrides `learn`, what it passes).
+
+        Processes that learn together all call this. What is a sum over rows they add up; what is learnt from a sample
+        of images, which each of them can read, the first one learns for all (`Processes.from_first`).
+        """
 
     @abstractmethod
     def _part_scores(self, rows: Tensor) -> Tensor:
@@ -167,15 +172,18 @@ class PartDiscoverer(ABC):
     def _learn_parts(self, features: FeatureSet, images: ImageList | None) -> None:
         self._check_learnable(features)
         backbone = None if images is None else self.get_backbone()
-        self.foreground_ = fit_stage(self.foreground, backbone, features, images, self.seed)
+        # learnt from a bounded sample: nothing that processes would have to share
+        self.foreground_ = self.processes.from_first(
+            lambda: fit_stage(self.foreground, backbone, features, images, self.seed)
+        )
         pictures = None if images is None else small_images(features, images, pixels=1)
-        inside = RowsInside(features, self.foreground_, pictures)
+        inside = RowsInside(features, self.foreground_, pictures, self.processes)
         self._check_learnable(inside)
         self._fit_features(inside)
         self._settle(inside)
 
     def _check_learnable(self, features: FeatureSet | RowsInside) -> None:
-        rows = features.shape[0]
+        rows = features.total if isinstance(features, RowsInside) else features.shape[0]
         if not isinstance(self.num_parts, int) or not 1 <= self.num_parts <= MAX_PARTS:
             raise ConfigError(
                 f"Expected num_parts as a whole number within 1..{MAX_PARTS}, but got {self.num_parts!r}."
@@ -262,6 +270,7 @@ class PartDiscoverer(ABC):
         counts = torch.zeros(self.num_parts_, dtype=torch.int64)
         for block in features.blocks(16384):
             counts += torch.bincount(self._part_scores(block).argmax(1).cpu(), minlength=self.num_parts_)
+        self.processes.add_up(counts)
         basis = self._basis().flatten(1).cpu().tolist()
         order = sorted(range(self.num_parts_), key=lambda k: (-int(counts[k]), basis[k]))
         self.areas_ = counts / counts.sum()

@@ -62,11 +62,12 @@ class FeatureClustering(PartDiscoverer):
     def _mean_gap(self, source: ScaledBlocks) -> float:
         if len(self.cluster_centers_) == 1:
             return 1.0
-        total = 0.0
+        total = torch.zeros((), dtype=torch.float64)
         for block in source.blocks(16384):
             nearest = self._distances(block).topk(2, dim=1, largest=False).values
-            total += float((nearest[:, 1] - nearest[:, 0]).double().sum())
-        return max(total / source.shape[0], 1e-6)
+            total += (nearest[:, 1] - nearest[:, 0]).double().sum()
+        source.processes.add_up(total)
+        return max(float(total) / sum(source.processes.gather(source.shape[0])), 1e-6)
 
     def _distances(self, scaled: Tensor) -> Tensor:
         """Squared distances (m, K) of scaled rows to the centres, up to ‖x‖², which is the same for all parts."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from partdisc.discovery.base import PartDiscoverer, as_feature_set, resolve_device
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, non_negative_scaling
-from partdisc.factorization import NMF
+from partdisc.factorization import NMF, TensorBlocks
 from partdisc.features.extraction import fits_in_memory
 
 RULES = ("keep", "split", "relu")
@@ -82,7 +82,9 @@ class DeepFeatureFactorization(PartDiscoverer):
         self.scaling_ = non_negative_scaling(channel_statistics(features), layers, self.signed)
         source: Any = ScaledBlocks(features, self.scaling_)
         if fits_in_memory(source.shape[0] * source.shape[1] * 4):
-            source = torch.cat(list(source.blocks(16384)))  # scaled once instead of in every iteration
+            nothing = torch.empty(0, source.shape[1])
+            # scaled once instead of in every iteration
+            source = TensorBlocks(torch.cat([nothing, *source.blocks(16384)]), source.processes)
         nmf = NMF(
             self.num_parts,
             init=self.init,

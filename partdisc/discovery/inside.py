@@ -21,6 +21,7 @@ from partdisc.foreground import (
     fit_foreground,
     grid_image,
 )
+from partdisc.processes import ALONE, Processes
 from partdisc.store.features import FeatureSet
 
 NONE = "none"
@@ -94,9 +95,10 @@ class RowsInside:
     """The rows of a feature set that lie inside the objects: what a method learns its parts from.
 
     Args:
-        features: all rows.
+        features: of all images.
         foreground: decides; None keeps every row.
         pictures: gives image `index`, (h, w, 3) uint8, a pixel a cell; None where only features are known.
+        processes: those that learn together; the rows are those of this one's share of the images.
     """
 
     def __init__(
@@ -104,22 +106,29 @@ class RowsInside:
         features: FeatureSet,
         foreground: LinearForeground | None,
         pictures: Callable[[int], np.ndarray] | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         self.features, self.foreground, self.pictures = features, foreground, pictures
+        self.processes, self._own = processes, features.part(processes.share(len(features)))
         self.key: dict[str, Any] = features.key
         self.num_channels = features.num_channels
-        self._count = features.shape[0]
+        self._count = self._own.shape[0]
         if foreground is not None:
             self._count = sum(len(block) for block in self.blocks())
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows inside, C)."""
+        """(rows inside, C), of this process."""
         return self._count, self.num_channels
+
+    @property
+    def total(self) -> int:
+        """Rows inside, of all processes."""
+        return sum(self.processes.gather(self._count))
 
     def blocks(self, max_rows: int = 65536) -> Iterator[Tensor]:
         """Rows inside in blocks (m, C), m <= max_rows."""
-        for block in self.features.blocks(max_rows):
+        for block in self._own.blocks(max_rows):
             inside = block if self.foreground is None else block[self.foreground(block) > INSIDE]
             if len(inside):
                 yield inside

@@ -13,6 +13,7 @@ from partdisc.data import ImageList
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import small_images
 from partdisc.parts import PartMaps
+from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.refinement import refine_by_colour
 from partdisc.render.palette import part_palette
@@ -21,6 +22,7 @@ from partdisc.store.features import FeatureEntry, FeatureSet
 from partdisc.store.masks import MaskEntry, MaskSet, write_index, write_mask
 
 GROUP = 64  # images whose maps share a shard
+MIN_GROUPS = 16  # of small jobs too, so that several processes share them
 
 
 def write_parts(
@@ -32,8 +34,9 @@ def write_parts(
     maps: bool,
     refinement: str = "auto",
     progress: Callable[[str, int], Progress],
+    processes: Processes = ALONE,
 ) -> MaskSet:
-    """Write `parts/` of a run; groups of images that are there already are skipped.
+    """Write `parts/` of a run; groups of images that are there already are skipped, processes share the rest.
 
     Args:
         root: the run directory.
@@ -44,13 +47,19 @@ def write_parts(
         refinement: "colour" refines masks by each image's colours, "none" does not, "auto" does where the method
             knows a background.
         progress: makes the progress of a stage with so many items.
+        processes: those that write together.
     """
     masks = MaskSet(root / "parts", discoverer.num_parts_, part_palette(discoverer.num_parts_))
     masks.images_root = str(images.root.absolute())
     refine = refinement == "colour" or (refinement == "auto" and discoverer.has_background)
     load = small_images(features, images)
-    groups = [range(i, min(i + GROUP, len(features))) for i in range(0, len(features), GROUP)]
-    todo = [n for n, group in enumerate(groups) if not _is_written(masks, features, group, n, maps)]
+    size = min(GROUP, -(-len(features) // MIN_GROUPS))
+    groups = [range(i, min(i + size, len(features))) for i in range(0, len(features), size)]
+    todo = processes.share_of(
+        processes.from_first(
+            lambda: [n for n, group in enumerate(groups) if not _is_written(masks, features, group, n, maps)]
+        )
+    )
     with progress("masks", len(features)) as bar, ThreadPoolExecutor(2, initializer=_one_thread) as pool:
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
         for number in todo:
@@ -61,7 +70,9 @@ def write_parts(
             if maps:
                 map_store.write_maps(map_store.shard_path(masks.folder / "maps", number), found)
     masks.entries = _index(features.entries, images)
-    write_index(masks)
+    processes.wait()
+    if processes.first:
+        write_index(masks)
     return masks
 
 

@@ -13,6 +13,7 @@ from partdisc.discovery.two_stage import TwoStageClustering
 from partdisc.errors import ArtifactError, ConfigError
 from partdisc.features import Backbone, create_backbone
 from partdisc.foreground import LinearForeground
+from partdisc.processes import ALONE, Processes
 from partdisc.store.model import read_model
 
 METHODS: dict[str, type[PartDiscoverer]] = {
@@ -55,10 +56,16 @@ def load_discoverer(folder: str | os.PathLike[str]) -> PartDiscoverer:
     return discoverer
 
 
-def save_and_reload(discoverer: PartDiscoverer, folder: str | os.PathLike[str]) -> None:
-    """Save a model and take over what was written: a run that is resumed then goes on with the very same bytes."""
-    discoverer.save(folder)
-    _take_over(discoverer, *read_model(folder))
+def save_and_reload(
+    discoverer: PartDiscoverer, folder: str | os.PathLike[str], processes: Processes = ALONE
+) -> None:
+    """Save the first process's model; all take over what was written, the very bytes a resumed run goes on with."""
+
+    def written() -> tuple[dict[str, Any], dict[str, Any]]:
+        discoverer.save(folder)
+        return read_model(folder)
+
+    _take_over(discoverer, *processes.from_first(written))
 
 
 def _take_over(discoverer: PartDiscoverer, config: dict[str, Any], tensors: dict[str, Any]) -> None:

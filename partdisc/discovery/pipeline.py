@@ -5,10 +5,12 @@ Every stage leaves whole files and is skipped when they are there, so a run goes
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,6 @@ from partdisc.discovery.figures import write_figures
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.models import create_discoverer, load_discoverer, save_and_reload
 from partdisc.discovery.numbering import number_like
-from partdisc.discovery.processes import Processes
 from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute
 from partdisc.errors import ConfigError, DataError
 from partdisc.features.extraction import (
@@ -29,6 +30,7 @@ from partdisc.features.extraction import (
     plan_extraction,
     run_extraction,
 )
+from partdisc.processes import Processes
 from partdisc.progress import Progress, StepLog
 from partdisc.store import files
 from partdisc.store.features import FeatureSet, FeatureStore, check_dtype
@@ -50,6 +52,8 @@ def discover(
     **settings: Any,
 ) -> Run:
     """Discover the parts in a folder of images; the command line as a function.
+
+    Processes that torchrun started share the work; each makes this same call, and all see the folders.
 
     Args:
         images: a folder, a glob, a text list, one file, or a sequence of paths.
@@ -78,31 +82,36 @@ def discover(
     if isinstance(images, (str, os.PathLike)) and Path(out).resolve().is_relative_to(Path(images).resolve()):
         raise ConfigError(f"Expected --out outside of the images' folder {images}, but got {out}.")
     processes = Processes.join(resolve_device(device))
-    if processes.rank > 0:
-        processes.wait()  # until the folder is ready
-        _follow(images, Path(out), chosen, runtime)
-        return load_run(out)
-    root = prepare_folder(out, resume=resume, overwrite=overwrite)
-    with locked(root):
+    root = processes.from_first(lambda: prepare_folder(out, resume=resume, overwrite=overwrite))
+    with contextlib.ExitStack() as stack:
+        # the first process holds the lock, and writes run.json, for all
+        processes.from_first(lambda: stack.enter_context(locked(root)))
         if overwrite:
-            clear_run(root)
-        processes.wait()
-        writer = RunWriter(
-            root, settings=asdict(chosen), runtime=asdict(runtime), command=command or ["partdisc.discover"]
+            processes.from_first(lambda: clear_run(root))
+        begun = {"settings": asdict(chosen), "runtime": asdict(runtime)}
+        writer = processes.from_first(
+            lambda: RunWriter(root, command=command or ["partdisc.discover"], **begun)
         )
-        try:
-            _Pipeline(root, chosen, runtime, writer).run(images)
-        except BaseException as error:
-            if (root / "run.json").exists():
-                status = "failed" if isinstance(error, Exception) else "interrupted"
-                writer.update(status, error=str(error) or type(error).__name__)
-            raise
+        with _marked(writer) if processes.first else contextlib.nullcontext():
+            _Pipeline(root, chosen, runtime, writer, processes).run(images)
     return load_run(root)
 
 
-def _start(root: Path, settings: DiscoverSettings, runtime: Runtime) -> PartDiscoverer:
+@contextlib.contextmanager
+def _marked(writer: RunWriter) -> Iterator[None]:
+    """A run that ends before its end is marked as failed or interrupted, with the reason."""
+    try:
+        yield
+    except BaseException as error:
+        if (writer.root / "run.json").exists():
+            status = "failed" if isinstance(error, Exception) else "interrupted"
+            writer.update(status, error=str(error) or type(error).__name__)
+        raise
+
+
+def _start(root: Path, settings: DiscoverSettings, runtime: Runtime, learnt: bool) -> PartDiscoverer:
     device = resolve_device(runtime.device)
-    if _has_model(root):  # a run that goes on
+    if learnt:  # a run that goes on
         discoverer = load_discoverer(root / "model")
     elif settings.apply is not None:
         discoverer = load_discoverer(settings.apply)
@@ -126,38 +135,36 @@ def _start(root: Path, settings: DiscoverSettings, runtime: Runtime) -> PartDisc
     return discoverer
 
 
-def _has_model(root: Path) -> bool:
-    return (root / "model" / "config.json").exists()
-
-
-def _follow(source: Any, root: Path, settings: DiscoverSettings, runtime: Runtime) -> None:
-    """Train beside the process that writes the run, as torchrun starts them; write nothing."""
-    discoverer = _start(root, settings, runtime)
-    if settings.apply is not None or _has_model(root) or not discoverer.trains_in_parallel:
-        return
-    images = list_images(source, limit=settings.limit, workers=runtime.num_workers)
-    discoverer.feature_dtype, discoverer.batch_size = settings.feature_dtype, settings.batch_size
-    discoverer.learn(images, discoverer.extract(images), folder=root / "checkpoints")
-
-
 class _Pipeline:
     """One run, stage by stage."""
 
-    def __init__(self, root: Path, settings: DiscoverSettings, runtime: Runtime, writer: RunWriter) -> None:
+    def __init__(
+        self,
+        root: Path,
+        settings: DiscoverSettings,
+        runtime: Runtime,
+        writer: RunWriter,
+        processes: Processes,
+    ) -> None:
         self.root, self.settings, self.runtime, self.writer = root, settings, runtime, writer
-        self.log = StepLog(root / "log.jsonl")
+        self.processes = processes
+        self.log = StepLog(root / "log.jsonl" if processes.first else None)
 
     def run(self, source: Any) -> None:
-        settings = self.settings
+        settings, processes = self.settings, self.processes
+        # asked by the first alone: over a network, a file that is found missing may seem so for a while
+        learnt = processes.from_first(lambda: (self.root / "model" / "config.json").exists())
         # checks method, model, backbone and device before images are looked at
-        discoverer = _start(self.root, settings, self.runtime)
-        images = list_images(source, limit=settings.limit, workers=self.runtime.num_workers)
+        discoverer = _start(self.root, settings, self.runtime, learnt)
+        images = processes.from_first(
+            lambda: list_images(source, limit=settings.limit, workers=self.runtime.num_workers)
+        )
         self._check_images(images)
         if self.writer.was_done:
             self._say(f"{self.root} is finished; nothing is left to do.")
             return
         skipped = [{"id": s.id, "reason": s.reason} for s in images.skipped]
-        self.writer.update(
+        self._record(
             images_root=str(images.root.absolute()),
             images_digest=images.digest,
             backbone=discoverer.get_backbone().describe(),
@@ -169,9 +176,9 @@ class _Pipeline:
             raise DataError(_first_skipped(features.skipped))
         if not len(features):
             raise DataError(f"No image could be decoded. {_first_skipped(skipped)}")
-        if not _has_model(self.root):
+        if not learnt:
             features = self._learn(discoverer, images, features)
-            save_and_reload(discoverer, self.root / "model")
+            save_and_reload(discoverer, self.root / "model", processes)
         masks = write_parts(
             self.root,
             discoverer,
@@ -180,18 +187,21 @@ class _Pipeline:
             maps=settings.maps,
             refinement=settings.refine,
             progress=self._progress,
+            processes=processes,
         )
-        write_figures(self.root, masks, overlays=settings.overlays, progress=self._progress)
-        if not settings.keep_features:
-            shutil.rmtree(self.root / "features", ignore_errors=True)
+        if processes.first:
+            write_figures(self.root, masks, overlays=settings.overlays, progress=self._progress)
+            if not settings.keep_features:
+                shutil.rmtree(self.root / "features", ignore_errors=True)
         counts = {"images": len(masks), "skipped": len(skipped), "other_files": images.ignored}
-        self.writer.update(
+        self._record(
             "done",
             num_parts=masks.num_parts,
             part_areas=discoverer.areas_.tolist(),
             counts=counts,
             skipped=skipped,
         )
+        processes.wait()  # until the run is done
         if skipped:
             self._say(
                 f"{len(skipped)} images were skipped: {_first_skipped(skipped)} All are listed in run.json."
@@ -218,7 +228,7 @@ class _Pipeline:
         needed = self._bytes_of_results(discoverer, plan) + (plan.num_bytes if on_disk else 0)
         files.check_free_space(self.root, needed, what="The run")
         if on_disk:
-            store = FeatureStore(self.root / "features", key)
+            store = self.processes.from_first(lambda: FeatureStore(self.root / "features", key))
         where = f"on disk in {self.root / 'features'}" if store else "in memory"
         self._say(f"{len(images)} images; features of {plan.num_bytes / 2**20:.0f} MiB are kept {where}")
         with self._progress("features", len(images)) as progress:
@@ -231,6 +241,7 @@ class _Pipeline:
                 device=discoverer.device,
                 progress=progress,
                 key=key,
+                processes=self.processes,
             )
 
     def _bytes_of_results(self, discoverer: PartDiscoverer, plan: ExtractionPlan) -> int:
@@ -246,6 +257,8 @@ class _Pipeline:
         return pixels // 8 + maps + overlays * 300_000
 
     def _features_on_disk(self, num_bytes: int) -> bool:
+        if self.processes.world > 1:  # through which they share the rows
+            return True
         if self.settings.keep_features or (self.root / "features").exists():
             return True
         if self.runtime.storage == "auto":
@@ -259,24 +272,31 @@ class _Pipeline:
                 f"learning {discoverer.num_parts} parts from {features.shape[0]} x {features.shape[1]} features"
             )
             given = features
+            discoverer.processes = self.processes
             features = discoverer.learn(
                 images, features, folder=self.root / "checkpoints", progress=self._progress
             )
-            if features is not given:  # those on disk are of no use any more
+            if features is not given and self.processes.first:  # those on disk are of no use any more
                 shutil.rmtree(self.root / "features", ignore_errors=True)
             if hasattr(discoverer, "loss_history_"):
                 self.log.drop_after(discoverer.method, -1)
                 for step, loss in enumerate(discoverer.loss_history_):
                     self.log.write(discoverer.method, step, loss=loss)
         if self.settings.like is not None:
-            number_like(discoverer, features, load_run(self.settings.like).masks)
+            other = load_run(self.settings.like).masks
+            self.processes.from_first(lambda: number_like(discoverer, features, other))
         return features
 
+    def _record(self, status: str = "running", **values: Any) -> None:
+        if self.processes.first:
+            self.writer.update(status, **values)
+
     def _progress(self, stage: str, total: int) -> Progress:
-        return Progress(stage, total, log=self.log, verbosity=self.runtime.verbosity)
+        verbosity = self.runtime.verbosity if self.processes.first else 0
+        return Progress(stage, total, log=self.log, verbosity=verbosity)
 
     def _say(self, text: str) -> None:
-        if self.runtime.verbosity:
+        if self.runtime.verbosity and self.processes.first:
             print(text, file=sys.stderr, flush=True)
 
 

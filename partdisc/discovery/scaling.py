@@ -15,12 +15,16 @@ import torch
 from torch import Tensor
 
 from partdisc.errors import ConfigError, DataError
+from partdisc.processes import ALONE, Processes
 
 SIGNED = ("auto", "split", "relu", "error")
 
 
 class FeatureBlocks(Protocol):
-    """What is read here of a feature set: its shape and its rows, block by block."""
+    """What is read here of a feature set: its shape and its rows, block by block.
+
+    Where processes learn together these are this process's rows, and it has an attribute `processes`.
+    """
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -67,6 +71,11 @@ class ScaledBlocks:
         M, C = self.features.shape
         return M, C * (2 if self.scaling.rule == "split" else 1)
 
+    @property
+    def processes(self) -> Processes:
+        """Those that learn together, each with rows of its own."""
+        return getattr(self.features, "processes", ALONE)
+
     def blocks(self, max_rows: int) -> Iterator[Tensor]:
         """Scaled blocks (m, C) float32."""
         for block in self.features.blocks(max_rows):
@@ -84,12 +93,14 @@ class ChannelStatistics:
 
 
 def channel_statistics(features: FeatureBlocks) -> ChannelStatistics:
-    """Mean, standard deviation and mean square of each channel, in float64 and one pass.
+    """Mean, standard deviation and mean square of each channel over all processes, in float64 and one pass.
 
     Raises:
         DataError: if there are no rows, or values are not finite.
     """
-    M, C = features.shape
+    processes = getattr(features, "processes", ALONE)
+    C = features.shape[1]
+    M = sum(processes.gather(features.shape[0]))
     if M == 0:
         raise DataError("Expected features of at least one image, but got none.")
     total, square = torch.zeros(C, dtype=torch.float64), torch.zeros(C, dtype=torch.float64)
@@ -99,6 +110,8 @@ def channel_statistics(features: FeatureBlocks) -> ChannelStatistics:
         total += x.sum(0)
         square += x.square().sum(0)
         smallest = min(smallest, float(x.min()))
+    processes.add_up(total, square)
+    smallest = min(processes.gather(smallest))
     if not torch.isfinite(square).all():
         raise DataError("Expected finite features, but found NaN or infinity.")
     mean = total / M

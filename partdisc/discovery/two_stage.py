@@ -44,14 +44,16 @@ class TwoStageClustering(PartDiscoverer):
         total, pictures = len(features.features), features.pictures
         count = min(total, SAMPLE_IMAGES)
         chosen = [i * total // count for i in range(count)]
-        self.parts_ = fit_parts_within(
-            [features.features[i] for i in chosen],
-            [_inside(features, i) for i in chosen],
-            self.num_parts,
-            images=None if pictures is None else lambda i: pictures(chosen[i]),
-            layer_channels=features.key.get("backbone", {}).get("channels"),
-            fine_clusters=self.fine_clusters,
-            seed=self.seed,
+        self.parts_ = self.processes.from_first(
+            lambda: fit_parts_within(
+                [features.features[i] for i in chosen],
+                [_inside(features, i) for i in chosen],
+                self.num_parts,
+                images=None if pictures is None else lambda i: pictures(chosen[i]),
+                layer_channels=features.key.get("backbone", {}).get("channels"),
+                fine_clusters=self.fine_clusters,
+                seed=self.seed,
+            )
         )
 
     def _part_scores(self, rows: Tensor) -> Tensor:

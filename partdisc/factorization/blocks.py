@@ -3,6 +3,10 @@
 Solvers never index X. They read it front to back, a block of rows at a time, once for each pass, so anything
 that can be iterated again fits: an array, a memory-mapped store, a generator that decodes shards. Blocks are
 sized to the cache of a CPU, or larger on an accelerator, where a launch costs more than a read.
+
+Several processes may hold the rows of one X between them, each a source of its own with an attribute `processes`.
+Everything with a row for each row of X (activations, labels) then stays with the process; (K, C) and (K, K) sums are
+added up over all, and what is decided from them is decided alike everywhere.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import torch
 
 from partdisc.errors import DataError
 from partdisc.factorization.checks import check_count
+from partdisc.processes import ALONE, Processes
 
 CPU_BLOCK_BYTES = (
     16 << 20
@@ -45,9 +50,10 @@ class RowBlocks(Protocol):
 
 @dataclass(frozen=True)
 class TensorBlocks:
-    """A tensor of shape (M, C) as `RowBlocks`; blocks are views."""
+    """A tensor of shape (M, C) as `RowBlocks`; blocks are views. `processes` hold rows of the same matrix."""
 
     X: torch.Tensor
+    processes: Processes = ALONE
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -56,7 +62,8 @@ class TensorBlocks:
 
     def blocks(self, max_rows: int) -> Iterator[torch.Tensor]:
         """Yield views of at most `max_rows` rows."""
-        yield from self.X.split(max_rows)
+        if len(self.X):
+            yield from self.X.split(max_rows)
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class BlockReader:
         device: where is computed.
         block_rows: rows of a block at most.
         restore: turns a result tensor into the caller's kind of array (numpy for numpy).
+        processes: those that hold rows of the same matrix.
     """
 
     source: RowBlocks
@@ -76,16 +84,22 @@ class BlockReader:
     device: torch.device
     block_rows: int
     restore: Callable[[torch.Tensor], Any]
+    processes: Processes = ALONE
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(M, C)."""
+        """(M, C), M being the rows of this process."""
         return self.source.shape
 
+    def place(self) -> tuple[int, int]:
+        """How many rows of X come before this process's, in processes of lower rank, and how many there are."""
+        counts = self.processes.gather(self.shape[0])
+        return sum(counts[: self.processes.rank]), sum(counts)
+
     def over(self, X: torch.Tensor) -> BlockReader:
-        """The same reader over another tensor."""
+        """The same reader over another tensor, which every process holds whole."""
         rows = max(1, min(self.block_rows, -(-len(X) // SPLITS)))
-        return replace(self, source=TensorBlocks(X), block_rows=rows)
+        return replace(self, source=TensorBlocks(X), block_rows=rows, processes=ALONE)
 
     def __iter__(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield (rows, block), rows being the block's place in X.
@@ -130,13 +144,16 @@ def open_blocks(
         source: RowBlocks = TensorBlocks(tensor)
         restore = _restore_tensor(tensor.device) if isinstance(X, torch.Tensor) else _restore_numpy
         kind = tensor.dtype
+        processes = ALONE
     else:
-        first = _first_block(X)
+        processes = getattr(X, "processes", ALONE)
+        first = _first_block(X, processes)
         place = torch.device(device) if device is not None else first.device
         source, restore, kind = X, _restore_tensor(first.device), first.dtype
-    dtype = torch.float64 if kind == torch.float64 else torch.float32
+    # float32 is what a process without rows brings
+    dtype = torch.float64 if any(processes.gather(kind == torch.float64)) else torch.float32
     rows = _choose_rows(source.shape[1], dtype, place) if block_rows is None else block_rows
-    return BlockReader(source, dtype, place, check_count("block_rows", rows), restore)
+    return BlockReader(source, dtype, place, check_count("block_rows", rows), restore, processes)
 
 
 def _as_tensor(X: Any) -> torch.Tensor:
@@ -157,10 +174,11 @@ def _as_tensor(X: Any) -> torch.Tensor:
     return X.detach()
 
 
-def _first_block(source: RowBlocks) -> torch.Tensor:
-    if len(source.shape) != 2 or min(source.shape) < 1:
+def _first_block(source: RowBlocks, processes: Processes) -> torch.Tensor:
+    shape = tuple(source.shape)
+    if len(shape) != 2 or shape[1] < 1 or sum(processes.gather(shape[0])) < 1:
         raise DataError(f"Expected a source of shape (M, C) with at least one row, but got {source.shape}.")
-    return next(iter(source.blocks(MIN_BLOCK_ROWS)))
+    return next(iter(source.blocks(MIN_BLOCK_ROWS)), torch.empty(0, shape[1]))
 
 
 def _choose_rows(columns: int, dtype: torch.dtype, device: torch.device) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -110,7 +111,9 @@ def iterate(
     Returns:
         The factorization, with W as a (M, K) tensor.
     """
-    empty = not W.any()
+    processes = reader.processes
+    processes.agree(H)
+    empty = not any(processes.gather(bool(W.any())))
     # a zero W is found by the first pass; its loss needs no reading
     history = [0.5 * square if empty else loss_of(sums_over(reader, W, H), H, square)]
     gradients: list[float] = []
@@ -121,8 +124,9 @@ def iterate(
         _push_on(H, older_H, weight)
         sums = sums_over(reader, W, H, update_w, older_W, weight)
         gradient = sums.gradient + _update_basis(H, sums, rule.update_h)
+        processes.agree(H, gradient)
         gradients.append(gradient.sqrt().item())
-        loss = loss_of(sums, H, square)
+        loss = processes.from_first(partial(loss_of, sums, H, square))
         fell = loss < history[-1]
         history.append(min(loss, history[-1]))
         if fell:
@@ -167,6 +171,7 @@ def sums_over(
     for shares in spread(visit, reader, H.device):
         for whole, share in zip((product, total, gradient), shares, strict=True):
             whole += share
+    reader.processes.add_up(product, total, gradient)
     return Statistics(product, total, gradient)
 
 

@@ -1,7 +1,7 @@
 """Where a factorization starts: random, or from the singular vectors of X.
 
 All starts are pairs (W, H) with W held as (K, M) and H as (K, C), in the reader's dtype and on its device, and
-are the same for the same seed on every device.
+are the same for the same seed on every device, and for every number of processes that share the rows.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 
 from partdisc.errors import ConfigError
 from partdisc.factorization.blocks import BlockReader
+from partdisc.processes import Processes
 from partdisc.threads import spread
 
 INITS = ("random", "nndsvd", "nndsvda")
@@ -39,15 +40,26 @@ def start_factors(reader: BlockReader, num_components: int, init: str, mean: flo
     generator = torch.Generator().manual_seed(seed)
     scale = (max(mean, 0.0) / num_components) ** 0.5
     if init == "random":
-        return random_factors(reader.shape, num_components, scale, generator, reader.dtype, reader.device)
+        return _random_start(reader, num_components, scale, generator)
     left, values, right = truncated_svd(reader, num_components, generator)
     found = values > 0  # components beyond the rank of X have no singular pair: they start at random
-    random = random_factors(reader.shape, num_components, scale, generator, reader.dtype, reader.device)
-    for factor, part in zip(random, _positive_parts(left, values, right), strict=True):
+    random = _random_start(reader, num_components, scale, generator)
+    for factor, part in zip(random, _positive_parts(left, values, right, reader.processes), strict=True):
         if init == "nndsvda":
             part[part == 0] = scale
         factor[: len(found)] = torch.where(found[:, None], part, factor[: len(found)])
     return random
+
+
+def _random_start(
+    reader: BlockReader, num_components: int, scale: float, generator: torch.Generator
+) -> Start:
+    """Drawn for all rows of X, of which a process keeps its own."""
+    first, M = reader.place()
+    shape = (M, reader.shape[1])
+    W, H = random_factors(shape, num_components, scale, generator, reader.dtype, reader.device)
+    own = W[:, first : first + reader.shape[0]]
+    return own.contiguous(), H
 
 
 def given_start(reader: BlockReader, num_components: int, init: Any) -> Start:
@@ -76,16 +88,18 @@ def truncated_svd(
     X is read `passes` + 1 times; besides its blocks only C-sized and M-sized panels of `rank` + 10 are held.
 
     Returns:
-        Left vectors (R, M), values (R,) in float64 falling, right vectors (R, C), with R = min(rank, M, C).
+        Left vectors (R, M) of this process's rows, values (R,) in float64 falling, right vectors (R, C), with
+        R = min(rank, rows, C).
     """
     M, C = reader.shape
-    width = min(rank + OVERSAMPLING, M, C)
+    width = min(rank + OVERSAMPLING, reader.place()[1], C)
     panel = torch.randn(C, width, generator=generator, dtype=torch.float64).to(reader.device)
     for _ in range(passes):
         basis = _orthonormal(panel).to(reader.dtype)
         panel = torch.zeros(C, width, dtype=torch.float64, device=reader.device)
         for share in spread(partial(_through, basis), reader, reader.device):
             panel += share
+        reader.processes.add_up(panel)
     basis = _orthonormal(panel).to(reader.dtype)
     image = torch.empty(width, M, dtype=reader.dtype, device=reader.device)
     gram = torch.zeros(width, width, dtype=torch.float64, device=reader.device)
@@ -97,7 +111,9 @@ def truncated_svd(
 
     for share in spread(visit, reader, reader.device):
         gram += share
+    reader.processes.add_up(gram)
     squares, rotation = torch.linalg.eigh(gram)
+    reader.processes.agree(squares, rotation)
     order = torch.arange(width - 1, max(width - rank, 0) - 1, -1, device=reader.device)
     values, rotation = squares[order].clamp(min=0).sqrt(), rotation[:, order]
     present = values > values[0] * torch.finfo(reader.dtype).eps * 10
@@ -131,12 +147,16 @@ def random_factors(
     return W, H
 
 
-def _positive_parts(left: torch.Tensor, values: torch.Tensor, right: torch.Tensor) -> Start:
+def _positive_parts(
+    left: torch.Tensor, values: torch.Tensor, right: torch.Tensor, processes: Processes
+) -> Start:
     """The heavier of the positive and the negative half of each singular pair, both with equal norms."""
     halves = []
     for sign in (1, -1):
         u, v = (sign * left).clamp(min=0), (sign * right).clamp(min=0)
-        halves.append((u, v, torch.linalg.vector_norm(u, dim=1), torch.linalg.vector_norm(v, dim=1)))
+        squares = torch.linalg.vector_norm(u, dim=1).double().square()
+        processes.add_up(squares)
+        halves.append((u, v, squares.sqrt().to(u.dtype), torch.linalg.vector_norm(v, dim=1)))
     (u, v, u_norm, v_norm), (nu, nv, nu_norm, nv_norm) = halves
     swap = (nu_norm * nv_norm > u_norm * v_norm)[:, None]
     u, v = torch.where(swap, nu, u), torch.where(swap, nv, v)

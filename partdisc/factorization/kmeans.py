@@ -21,6 +21,7 @@ from partdisc.factorization.survey import survey
 from partdisc.threads import one_thread, spread
 
 INITS = ("k-means++", "random")
+ROUNDING = 1e-5  # starts whose inertias differ by less end alike, and the first of them counts
 SAMPLE_ROWS = 32_768  # starts are drawn among this many rows at most, so that memory stays bounded
 
 
@@ -49,10 +50,7 @@ class _Assignment:
     distances: torch.Tensor  # (M,) squared, to the nearest centre
     sums: torch.Tensor  # (K, C) float64
     counts: torch.Tensor  # (K,) float64
-
-    @property
-    def inertia(self) -> float:
-        return self.distances.double().sum().item()
+    inertia: float
 
 
 class KMeans(Estimator):
@@ -122,15 +120,18 @@ class KMeans(Estimator):
         check_number("tol", self.tol)
         reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
         survey(reader, signed=True)
-        if reader.shape[0] < self.num_clusters:
+        if (rows := reader.place()[1]) < self.num_clusters:
             raise DataError(
-                f"Expected at least as many rows as clusters, but got {reader.shape[0]} rows for "
+                f"Expected at least as many rows as clusters, but got {rows} rows for "
                 f"num_clusters={self.num_clusters}. Lower it, or add images."
             )
         allowed = self.tol * _mean_variance(reader)
         attempts = self.restarts if isinstance(self.init, str) else 1
-        starts = (self._start(reader, self.seed + i) for i in range(attempts))
-        best = min((lloyd(reader, c, self.max_iter, allowed) for c in starts), key=lambda c: c.inertia)
+        best = lloyd(reader, self._start(reader, self.seed), self.max_iter, allowed)
+        for attempt in range(1, attempts):
+            found = lloyd(reader, self._start(reader, self.seed + attempt), self.max_iter, allowed)
+            if found.inertia < (1 - ROUNDING) * best.inertia:
+                best = found
         self.cluster_centers_ = reader.restore(best.centers)
         self.labels_ = reader.restore(best.labels)
         self.inertia_ = best.inertia
@@ -189,16 +190,19 @@ def lloyd(reader: BlockReader, centers: torch.Tensor, max_iter: int, allowed_shi
         max_iter: iterations at most.
         allowed_shift: stop once the squared shift of all centres is at most this.
     """
+    processes = reader.processes
+    processes.agree(centers)
     found = _assign(reader, centers)
     history = [found.inertia]
     shift, settled = math.inf, False
     while len(history) <= max_iter and shift > allowed_shift and not settled:
         moved = _means(reader, found)
+        processes.agree(moved)
         shift = (moved - centers).double().square().sum().item()
         centers, labels = moved, found.labels
         found = _assign(reader, centers)
         history.append(found.inertia)
-        settled = torch.equal(labels, found.labels)
+        settled = all(processes.gather(torch.equal(labels, found.labels)))
     return Clustering(centers, found.labels, found.inertia, history, len(history) - 1)
 
 
@@ -233,7 +237,9 @@ def _assign(reader: BlockReader, centers: torch.Tensor) -> _Assignment:
 
     for share in spread(visit, reader, reader.device):
         sums += share
-    return _Assignment(labels, distances, sums, torch.bincount(labels, minlength=K).double())
+    counts, inertia = torch.bincount(labels, minlength=K).double(), distances.sum(dtype=torch.float64)
+    reader.processes.add_up(sums, counts, inertia)
+    return _Assignment(labels, distances, sums, counts, inertia.item())
 
 
 def _means(reader: BlockReader, found: _Assignment) -> torch.Tensor:
@@ -241,12 +247,21 @@ def _means(reader: BlockReader, found: _Assignment) -> torch.Tensor:
     sums, counts = found.sums.clone(), found.counts.clone()
     empty = (counts == 0).nonzero().flatten()
     if len(empty):
-        farthest = found.distances.topk(len(empty)).indices
-        for cluster, row, x in zip(empty, farthest, pick_rows(reader, farthest).double(), strict=True):
-            sums[found.labels[row]] -= x
-            counts[found.labels[row]] -= 1
+        for cluster, (_, label, x) in zip(empty, _farthest(reader, found, len(empty)), strict=True):
+            sums[label] -= x
+            counts[label] -= 1
             sums[cluster], counts[cluster] = x, 1
     return (sums / counts.clamp(min=1)[:, None]).to(reader.dtype)
+
+
+def _farthest(reader: BlockReader, found: _Assignment, count: int) -> list[tuple[float, int, torch.Tensor]]:
+    """Distance, label and row of those that lie farthest from their centres, in all processes."""
+    distances, rows = found.distances.topk(min(count, len(found.distances)))
+    picked = pick_rows(reader, rows).double().cpu()
+    own = list(zip(distances.tolist(), found.labels[rows].tolist(), picked, strict=True))
+    everywhere = [item for items in reader.processes.gather(own) for item in items]
+    everywhere.sort(key=lambda item: -item[0])
+    return [(distance, label, x.to(reader.device)) for distance, label, x in everywhere[:count]]
 
 
 def _squared_distances(block: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
@@ -261,7 +276,8 @@ def _mean_variance(reader: BlockReader) -> float:
     for _, block in reader:
         total += block.double().sum(dim=0)
         squares += block.double().square().sum(dim=0)
-    M = reader.shape[0]
+    reader.processes.add_up(total, squares)
+    M = reader.place()[1]
     return max(0.0, (squares / M - (total / M).square()).mean().item())
 
 

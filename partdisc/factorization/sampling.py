@@ -8,15 +8,20 @@ from partdisc.factorization.blocks import BlockReader
 
 
 def sample_rows(reader: BlockReader, limit: int, generator: torch.Generator) -> torch.Tensor:
-    """At most `limit` rows of X (M, C) drawn evenly without replacement, in their order; X is read once."""
-    M = reader.shape[0]
+    """At most `limit` rows of X (M, C) drawn evenly without replacement, in their order; X is read once.
+
+    The sample is the same for each number of processes, and every one gets the whole of it.
+    """
+    first, M = reader.place()
     chosen = torch.randperm(M, generator=generator)[:limit].sort().values if limit < M else torch.arange(M)
-    return pick_rows(reader, chosen.to(reader.device))
+    rows = pick_rows(reader, (chosen - first).to(reader.device))
+    reader.processes.add_up(rows)
+    return rows
 
 
 def pick_rows(reader: BlockReader, wanted: torch.Tensor) -> torch.Tensor:
-    """The rows of X whose numbers are in `wanted` (m,), in that order, as a (m, C) copy."""
-    picked = torch.empty(len(wanted), reader.shape[1], dtype=reader.dtype, device=reader.device)
+    """The rows of X whose numbers are in `wanted` (m,), in that order, as a (m, C) copy; zeros for others."""
+    picked = torch.zeros(len(wanted), reader.shape[1], dtype=reader.dtype, device=reader.device)
     for rows, block in reader:
         inside = (wanted >= rows.start) & (wanted < rows.stop)
         picked[inside] = block[wanted[inside] - rows.start]

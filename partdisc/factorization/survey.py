@@ -38,8 +38,9 @@ def survey(reader: BlockReader, *, signed: bool = False) -> Survey:
         square += of_square
         total += of_total
         smallest = torch.minimum(smallest, of_smallest)
-    M, C = reader.shape
-    found = Survey(square.item(), total.item() / (M * C), smallest.item())
+    reader.processes.add_up(square, total)
+    M, C = reader.place()[1], reader.shape[1]
+    found = Survey(square.item(), total.item() / (M * C), min(reader.processes.gather(smallest.item())))
     check_finite(found.square)
     if not signed:
         check_non_negative(found.smallest)

@@ -23,6 +23,7 @@ from torch import Tensor
 from partdisc.data import ImageList, ImageLoader, ImageRecord, LoadedBatch, list_images
 from partdisc.errors import ConfigError, DataError
 from partdisc.features.backbone import Backbone, mirror
+from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureEntry, FeatureSet, FeatureStore, Shard, check_dtype
 from partdisc.threads import spread
@@ -32,6 +33,7 @@ DEFAULT_IMAGE_SIZE = 448
 # every layer gets fresh pages from the system (eight images of 448 x 320: 30 of 78 ms an image on one core)
 CPU_PIXELS = 448 * 448
 SHARD_BYTES = 32 * 2**20  # what a kill can cost at most
+MIN_SHARDS = 16  # of small jobs too, so that several processes share them
 MEMORY_SHARE = 0.25  # of the free memory that features may take before they go to disk
 
 
@@ -63,7 +65,7 @@ def resized_size(height: int, width: int, image_size: int) -> tuple[int, int]:
 def plan_extraction(
     images: ImageList, backbone: Backbone, *, image_size: int, batch_size: int, dtype: torch.dtype
 ) -> ExtractionPlan:
-    """Group images by padded size into batches, and batches into shards of about `SHARD_BYTES`."""
+    """Group images by padded size into batches, and batches into shards of `SHARD_BYTES` or the 16th part of all."""
     if batch_size < 1:
         raise ConfigError(f"Expected a batch size of at least 1, but got {batch_size}.")
     if image_size < backbone.stride:
@@ -81,17 +83,17 @@ def plan_extraction(
         group[i : i + batch_size] for group in groups.values() for i in range(0, len(group), batch_size)
     ]
     row = backbone.num_channels * dtype.itemsize
+    needed = [sum(math.prod(backbone.grid(*sizes[r.id])) * row for r in batch) for batch in batches]
+    most = min(SHARD_BYTES, sum(needed) / MIN_SHARDS)
     shards: list[list[list[ImageRecord]]] = [[]]
-    total = filled = 0
-    for batch in batches:
-        needed = sum(math.prod(backbone.grid(*sizes[record.id])) * row for record in batch)
-        if shards[-1] and filled + needed > SHARD_BYTES:
+    filled = 0
+    for batch, num_bytes in zip(batches, needed, strict=True):
+        if shards[-1] and filled + num_bytes > most:
             shards.append([])
             filled = 0
         shards[-1].append(batch)
-        filled += needed
-        total += needed
-    return ExtractionPlan(shards, sizes, total)
+        filled += num_bytes
+    return ExtractionPlan(shards, sizes, sum(needed))
 
 
 def features_key(images: ImageList, backbone: Backbone, *, image_size: int, dtype: str) -> dict[str, Any]:
@@ -187,20 +189,29 @@ def run_extraction(
     device: str | torch.device | None,
     progress: Progress,
     key: dict[str, Any],
+    processes: Processes = ALONE,
 ) -> FeatureSet:
-    """Carry out a plan: into `store`, whose finished shards are kept, or into memory."""
+    """Carry out a plan: into `store`, whose finished shards are kept, or into memory.
+
+    Several processes share what is to be done; they need a store, in a folder that all of them see.
+    """
     backbone = backbone.to(device) if device is not None else backbone
     backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    todo = [n for n in range(len(plan.shards)) if store is None or not store.has(n)]
-    done = set(range(len(plan.shards))) - set(todo)
-    progress.skip(sum(len(batch) for n in done for batch in plan.shards[n]))
+    present = set() if store is None else processes.from_first(store.present)
+    todo = processes.share_of([n for n in range(len(plan.shards)) if n not in present])
+    mine = [batch for n in todo for batch in plan.shards[n]]
+    progress.skip(len(plan.sizes) - sum(len(batch) for batch in mine))
     batches = _extract_batches(backbone, [plan.shards[n] for n in todo], plan.sizes, dtype, workers, progress)
     if store is None:
         return FeatureSet(list(batches), key)
     with _Writer(store.write) as writer:
         for number, shard in zip(todo, batches, strict=True):
             writer.put(number, shard)
-    return store.finish(len(plan.shards))
+    processes.wait()
+    features = store.open(len(plan.shards))
+    if processes.first:
+        store.finish(features)
+    return features
 
 
 def _extract_batches(

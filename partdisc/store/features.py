@@ -9,6 +9,7 @@ A shard is written whole or not at all, so after a kill the shards that exist ar
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -109,7 +110,7 @@ class FeatureSet:
     @property
     def num_channels(self) -> int:
         """C."""
-        return next((s.features.shape[1] for s in self.shards if s.features.shape[0]), 0)
+        return max((s.features.shape[1] for s in self.shards), default=0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -133,10 +134,24 @@ class FeatureSet:
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
+    def part(self, images: range) -> FeatureSet:
+        """The features of consecutive images as a set of their own, which shares their memory."""
+        shards, first = [], 0
+        for shard in self.shards:
+            ends = [0, *itertools.accumulate(entry.num_rows for entry in shard.entries)]
+            start, stop = (min(max(i - first, 0), len(shard.entries)) for i in (images.start, images.stop))
+            if start < stop:
+                rows = shard.features[ends[start] : ends[stop]]
+                shards.append(Shard(rows, shard.entries[start:stop], []))
+            first += len(shard.entries)
+        nothing = Shard(self.shards[0].features[:0], [], [])  # which keeps the number of channels
+        return FeatureSet(shards or [nothing], self.key)
+
     def blocks(self, max_rows: int = 65536) -> Iterator[Tensor]:
         """X in consecutive blocks (m, C), m <= max_rows, in the dtype features are kept in."""
         for shard in self.shards:
-            yield from shard.features.split(max_rows)
+            if len(shard.features):
+                yield from shard.features.split(max_rows)
 
     def matrix(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """X (M, C) as one tensor in memory."""
@@ -181,9 +196,10 @@ class FeatureStore:
         """The file of shard `number`."""
         return self.folder / f"{number:05d}.safetensors"
 
-    def has(self, number: int) -> bool:
-        """Whether shard `number` is on disk."""
-        return self.path(number).exists()
+    def present(self) -> set[int]:
+        """Numbers of the shards on disk."""
+        # listed, not asked for one by one: over a network a file once found missing may seem so for a while
+        return {int(path.stem) for path in self.folder.glob("*.safetensors")}
 
     def write(self, number: int, shard: Shard) -> None:
         """Write one shard, whole or not at all."""
@@ -197,15 +213,18 @@ class FeatureStore:
         except (OSError, SafetensorError) as error:
             raise ArtifactError(f"Cannot write features to {self.folder}: {error}.") from error
 
-    def finish(self, count: int) -> FeatureSet:
-        """Mark the store as complete with `count` shards and open it."""
-        features = FeatureSet([read_shard(self.path(i)) for i in range(count)], self.key)
+    def open(self, count: int) -> FeatureSet:
+        """The features of all `count` shards."""
+        return FeatureSet([read_shard(self.path(i)) for i in range(count)], self.key)
+
+    def finish(self, features: FeatureSet) -> None:
+        """Mark the store as complete with these features, which are all its shards."""
         files.write_json(
             self.folder / "index.json",
             {
                 "key": self.key,
                 "complete": True,
-                "num_shards": count,
+                "num_shards": len(features.shards),
                 "shape": features.shape,
                 "dtype": str(features.dtype).removeprefix("torch."),
                 "images": len(features),
@@ -214,7 +233,6 @@ class FeatureStore:
             schema=SCHEMA,
             version=VERSION,
         )
-        return features
 
 
 def read_features(folder: str | os.PathLike[str]) -> FeatureSet:

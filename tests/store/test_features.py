@@ -35,7 +35,8 @@ def test_a_store_reads_back_what_was_written(tmp_path, dtype):
     store = FeatureStore(tmp_path, KEY)
     for number, item in enumerate(shards):
         store.write(number, item)
-    for features in (store.finish(2), read_features(tmp_path), FeatureSet(shards)):
+    store.finish(store.open(2))
+    for features in (store.open(2), read_features(tmp_path), FeatureSet(shards)):
         assert features.shape == (15, 5)
         assert len(features) == 3
         assert features.dtype == check_dtype(dtype)
@@ -53,11 +54,23 @@ def test_an_unfinished_store_knows_its_shards_and_is_not_read(tmp_path):
     FeatureStore(tmp_path, KEY).write(0, shard(0, [(1, 2)]))
     (tmp_path / ".partial-zzz.safetensors").write_text("half")
     again = FeatureStore(tmp_path, KEY)
-    assert again.has(0)
-    assert not again.has(1)
+    assert again.present() == {0}
     assert not list(tmp_path.glob(".partial-*"))
     with pytest.raises(ArtifactError, match="unfinished"):
         read_features(tmp_path)
+
+
+@pytest.mark.parametrize("images", [range(6), range(1, 5), range(2, 3), range(3), range(5, 6), range(2, 2)])
+def test_a_part_holds_consecutive_images_in_the_same_memory(images):
+    features = FeatureSet([shard(i, [(2, 3), (1, 1), (4, 2)]) for i in range(2)], KEY)
+    part = features.part(images)
+    assert part.entries == [features.entries[i] for i in images]
+    assert part.shape == (sum(features.entries[i].num_rows for i in images), 5)
+    assert part.key == KEY
+    for i, found in zip(images, part, strict=True):
+        assert torch.equal(found, features[i])
+        assert found.data_ptr() == features[i].data_ptr()
+    assert sum(len(block) for block in part.blocks(4)) == part.shape[0]
 
 
 def test_features_made_otherwise_are_refused_and_what_differs_is_named(tmp_path):
@@ -71,7 +84,7 @@ def test_features_made_otherwise_are_refused_and_what_differs_is_named(tmp_path)
 def test_a_damaged_shard_is_named(tmp_path):
     store = FeatureStore(tmp_path, KEY)
     store.write(0, shard(0, [(1, 2)]))
-    store.finish(1)
+    store.finish(store.open(1))
     store.path(0).write_bytes(store.path(0).read_bytes()[:40])
     with pytest.raises(ArtifactError, match="00000.safetensors"):
         read_features(tmp_path)

@@ -67,7 +67,6 @@ class CoPartSegmentation(PartDiscoverer):
     """
 
     method: ClassVar[str] = "scops"
-    trains_in_parallel: ClassVar[bool] = True
 
     training: ScopsConfig | dict[str, Any] | str = "fast"
     steps: int | None = None

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from partdisc.discovery.processes import Processes
 from partdisc.discovery.scops.batches import Batch, Stream, TrainingData
 from partdisc.discovery.scops.checkpoints import Checkpoint, read_latest, write_checkpoint
 from partdisc.discovery.scops.config import ScopsConfig
@@ -31,6 +30,7 @@ from partdisc.discovery.scops.optimization import (
 )
 from partdisc.discovery.scops.watch import CollapseWatch, check_finite
 from partdisc.errors import ConfigError
+from partdisc.processes import Processes
 from partdisc.progress import Progress
 from partdisc.store import files
 

@@ -1,0 +1,230 @@
+"""Two processes do the work of one: the same sums, the same runs; and one goes on where one of them was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import partdisc
+from partdisc.errors import ConfigError
+from partdisc.factorization import NMF, KMeans, TensorBlocks
+from partdisc.processes import Processes
+from partdisc.store.model import read_model
+from tests.discovery.conftest import paint_images
+from tests.discovery.test_pipeline import SETTINGS, contents
+
+ROOT = Path(__file__).parents[1]
+# a batch of one image: there are several shards, so that both have something to do
+COMMON = {**SETTINGS, "workers": 0, "batch_size": 1}
+RUNS: dict[str, dict[str, object]] = {
+    "dff": {},
+    "within": {"method": "kmeans", "foreground": "border", "num_parts": 2},
+    "two-stage": {"method": "two-stage", "foreground": "border"},
+}
+START = """
+import json, os, signal, sys
+from pathlib import Path
+from tests import test_processes as here
+images, out = Path(sys.argv[1]), Path(sys.argv[2])
+"""
+
+
+def torchrun(code: str, images: Path, out: Path) -> subprocess.CompletedProcess:
+    script = out / "script.py"
+    script.write_text(START + code)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [*command, str(script), str(images), str(out)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def discover(images: Path, out: Path, **settings: object) -> partdisc.Run:
+    return partdisc.discover(images, out, **{"num_parts": 3, **COMMON, **settings})
+
+
+def rows() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    mixed = torch.rand(900, 4, generator=generator) ** 3 @ torch.rand(4, 20, generator=generator)
+    return (mixed + 0.05 * torch.rand(900, 20, generator=generator)).double()
+
+
+def solvers() -> dict[str, object]:
+    return {
+        "nndsvda": NMF(4, init="nndsvda", max_iter=20),
+        "compressed": NMF(4, init="compressed", max_iter=20),
+        "random": NMF(4, init="random", solver="mu", max_iter=20),
+        "kmeans": KMeans(5, restarts=2),
+        # two of these centres lose all their rows at once
+        "empty": KMeans(4, init=rows()[:4] + torch.tensor([0.0, 0, 1e3, 2e3])[:, None], max_iter=3),
+    }
+
+
+def learnt(solver: NMF | KMeans) -> torch.Tensor:
+    return solver.components_ if isinstance(solver, NMF) else solver.cluster_centers_
+
+
+def own_rows(processes: Processes) -> TensorBlocks:
+    """Unequal shares: 0.7 of all rows are the first process's."""
+    first, rest = rows().split([630, 270])
+    return TensorBlocks(first if processes.first else rest, processes)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    for i, image in enumerate(paint_images(9)):
+        Image.fromarray(image).save(folder / f"{i}.png")
+    (folder / "damaged.png").write_bytes((folder / "0.png").read_bytes()[:-500])
+    return folder
+
+
+TOGETHER = """
+import torch
+processes = here.Processes.join(torch.device("cpu"))
+found = {name: here.learnt(s.fit(here.own_rows(processes))).tolist() for name, s in here.solvers().items()}
+try:
+    processes.from_first(here.refuse)
+except here.ConfigError as error:
+    refused = str(error)
+empty = here.TensorBlocks(here.rows() if processes.first else here.rows()[:0], processes)
+facts = {
+    "refused": refused,
+    "gathered": processes.gather(processes.rank),
+    "shares": processes.gather([list(processes.share(n)) for n in range(4)]),
+    "solved": found,
+    "empty": here.learnt(here.KMeans(3).fit(empty)).tolist(),
+    "mean": processes.mean(torch.tensor([float(processes.rank)])).tolist(),
+}
+(out / f"facts{processes.rank}.json").write_text(json.dumps(facts))
+for name, settings in here.RUNS.items():
+    run = here.discover(images, out / name, **settings)
+    assert run.status == "done", run.status
+"""
+
+
+def refuse() -> None:
+    """What only the first process finds out."""
+    assert os.environ["RANK"] == "0"
+    raise ConfigError("Expected something else.")
+
+
+@pytest.fixture(scope="module")
+def together(images, tmp_path_factory):
+    """The folder of what two processes made."""
+    out = tmp_path_factory.mktemp("together")
+    done = torchrun(TOGETHER, images, out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def by_one(images, tmp_path_factory):
+    """The folder of the same runs made by one process."""
+    out = tmp_path_factory.mktemp("alone")
+    for name, settings in RUNS.items():
+        discover(images, out / name, **settings)
+    return out
+
+
+@pytest.fixture
+def facts(together):
+    first, second = (json.loads((together / f"facts{rank}.json").read_text()) for rank in range(2))
+    assert first == second
+    return first
+
+
+def test_one_process_alone_needs_no_others():
+    alone = Processes.join(torch.device("cpu"))
+    assert (alone.rank, alone.world, alone.first) == (0, 1, True)
+    values = torch.ones(2)
+    alone.add_up(values)
+    alone.agree(values)
+    alone.wait()
+    assert values.tolist() == alone.mean(values).tolist() == [1, 1]
+    with pytest.raises(ZeroDivisionError):
+        alone.from_first(lambda: 1 / 0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 12])
+@pytest.mark.parametrize("world", [1, 2, 3, 7])
+def test_every_item_belongs_to_one_process(count, world):
+    shares = [Processes(rank, world).share_of(range(count)) for rank in range(world)]
+    assert [item for share in shares for item in share] == list(range(count))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_processes_exchange_values_and_errors(facts):
+    assert facts["refused"] == "Expected something else."
+    assert facts["gathered"] == [0, 1]
+    assert facts["mean"] == [0.5]
+    assert facts["shares"] == [[[], [], [0], [0]], [[], [0], [1], [1, 2]]]
+
+
+@pytest.mark.parametrize("name", list(solvers()))
+def test_solvers_learn_what_one_process_learns(facts, name):
+    alone = learnt(solvers()[name].fit(rows()))
+    assert float((torch.tensor(facts["solved"][name]) - alone).norm() / alone.norm()) < 1e-6
+
+
+def test_a_process_may_have_no_rows(facts):
+    alone = learnt(KMeans(3).fit(rows()))
+    torch.testing.assert_close(torch.tensor(facts["empty"]), alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", list(RUNS))
+def test_a_run_by_two_processes_is_the_run_of_one(together, by_one, name):
+    alone, both = (partdisc.load_run(folder / name) for folder in (by_one, together))
+    assert both.info["counts"] == alone.info["counts"] == {"images": 9, "skipped": 1, "other_files": 0}
+    assert both.info["part_areas"] == pytest.approx(alone.info["part_areas"], abs=1e-3)
+    assert contents(both.folder).keys() == contents(alone.folder).keys()
+    one, two = (read_model(run.folder)[1] for run in (alone, both))
+    for key, value in one.items():
+        torch.testing.assert_close(two[key].double(), value.double(), rtol=1e-4, atol=1e-4, msg=key)
+    same = [(a == b).mean() for (_, a), (_, b) in zip(alone.masks, both.masks, strict=True)]
+    assert np.mean(same) >= 0.999
+    assert both.maps.keys() == alone.maps.keys()
+
+
+KILLED = """
+from partdisc.store.features import FeatureStore
+write, written = FeatureStore.write, []
+def write_or_die(self, number, shard):
+    if os.environ["RANK"] == "1" and written:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(self, number, shard)
+    written.append(number)
+FeatureStore.write = write_or_die
+try:
+    here.discover(images, out / "run")
+except BaseException as error:
+    (out / "told").write_text(str(error) or type(error).__name__)
+    raise
+"""
+
+
+def test_one_process_goes_on_where_one_of_two_was_killed(images, by_one, tmp_path):
+    done = torchrun(KILLED, images, tmp_path)
+    assert done.returncode != 0
+    info = partdisc.load_run(tmp_path / "run").info
+    assert info["status"] in ("failed", "interrupted")
+    assert "go on with --resume" in (tmp_path / "told").read_text() or "SIGTERM" in done.stderr
+    shards = {p: p.read_bytes() for p in (tmp_path / "run" / "features").glob("*.safetensors")}
+    assert 2 <= len(shards) < 10
+    resumed = discover(images, tmp_path / "run", resume=True)
+    alone = partdisc.load_run(by_one / "dff")
+    assert resumed.status == "done"
+    assert contents(resumed.folder).keys() == contents(alone.folder).keys()
+    for (_, a), (_, b) in zip(resumed.masks, alone.masks, strict=True):
+        np.testing.assert_array_equal(a, b)
