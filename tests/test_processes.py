@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import partdisc
+from partdisc.cli.main import main  # noqa: F401  of a script below
 from partdisc.errors import ConfigError
 from partdisc.factorization import NMF, KMeans, TensorBlocks
 from partdisc.processes import Processes
@@ -180,7 +181,7 @@ def test_solvers_learn_what_one_process_learns(facts, name):
 
 def test_a_process_may_have_no_rows(facts):
     alone = learnt(KMeans(3).fit(rows()))
-    torch.testing.assert_close(torch.tensor(facts["empty"]), alone, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(torch.tensor(facts["empty"]).to(alone), alone)
 
 
 @pytest.mark.parametrize("name", list(RUNS))
@@ -206,11 +207,9 @@ def write_or_die(self, number, shard):
     write(self, number, shard)
     written.append(number)
 FeatureStore.write = write_or_die
-try:
-    here.discover(images, out / "run")
-except BaseException as error:
-    (out / "told").write_text(str(error) or type(error).__name__)
-    raise
+options = "--num-parts 3 --backbone resnet18 --weights random --layer layer1 --image-size 64 --device cpu"
+options += " --foreground none --workers 0 --batch-size 1 -q"
+sys.exit(here.main(["discover", str(images), "--out", str(out / "run"), *options.split()]))
 """
 
 
@@ -219,7 +218,9 @@ def test_one_process_goes_on_where_one_of_two_was_killed(images, by_one, tmp_pat
     assert done.returncode != 0
     info = partdisc.load_run(tmp_path / "run").info
     assert info["status"] in ("failed", "interrupted")
-    assert "go on with --resume" in (tmp_path / "told").read_text() or "SIGTERM" in done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("partdisc discover:")]
+    assert len(told) == 1  # of the one that was left; torchrun may have ended it first
+    assert "--resume" in told[0]
     shards = {p: p.read_bytes() for p in (tmp_path / "run" / "features").glob("*.safetensors")}
     assert 2 <= len(shards) < 10
     resumed = discover(images, tmp_path / "run", resume=True)
