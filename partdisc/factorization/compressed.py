@@ -6,10 +6,10 @@ Wᵀ S ≈ (Wᵀ Y) V, so coordinate sweeps run on Y while H stays non-negative 
 compression of Tepper and Sapiro 2016; Zhou, Cichocki and Xie 2012 for the low-rank half).
 
 What is saved buys a better optimum. NMF has many local minima, and most are of one kind: one part is described
-twice while two others share a component. Descent cannot leave them. So the search grows the factorization by half as
-many random components again, descends, and takes out, one at a time, the component that is missed least; the result
-replaces the best so far if its loss is lower. A few such cycles, until one brings next to nothing, find what dozens
-of restarts do not.
+twice while two others share a component. Descent cannot leave them. So the search grows the factorization by a
+quarter more components, each what the basis leaves of a row that it explains badly, descends, and takes out, one at
+a time, the component that is missed least; the result replaces the best so far if its loss is lower. A few such
+cycles, until two running bring next to nothing, find what dozens of restarts do not.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.updates import hals_sweep
 from partdisc.threads import spread
 
-SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 8192, 512
+SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 4096, 256
 WIDTH_PER_COMPONENT = 3
-CYCLES, BRANCHES = 6, 2  # branches of a cycle are worked on in parallel
-WORTHWHILE = 1e-4  # a cycle that explains less than this share more is the last
+CYCLES, PATIENCE, BRANCHES = 12, 2, 2  # branches of a cycle are worked on in parallel
+WORTHWHILE = 1e-4  # a cycle that explains less than this share more counts as nothing
 DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 12, 8, 1, 4, 3  # iterations at each stage
 SWEEPS = 2
 
@@ -82,19 +82,31 @@ def make_sketch(reader: BlockReader, num_components: int, generator: torch.Gener
 
 
 def _search(sketch: Sketch, num_components: int, generator: torch.Generator) -> _Candidate:
-    scale = (sketch.rows.mean().clamp(min=0).item() / num_components) ** 0.5
-    W, H = _random(sketch, num_components, scale, generator)
-    best = _descend(sketch, W, H, DESCENT)
+    best = _descend(sketch, *_random(sketch, num_components, generator), DESCENT)
+    idle = 0
     for _ in range(CYCLES):
-        additions = [_random(sketch, max(1, num_components // 2), scale, generator) for _ in range(BRANCHES)]
-        candidates = spread(partial(_regrow, sketch, best), additions, W.device)
+        additions = [
+            _left_over(sketch, best, max(1, num_components // 4), generator) for _ in range(BRANCHES)
+        ]
+        candidates = spread(partial(_regrow, sketch, best), additions, sketch.rows.device)
         found = min(candidates, key=lambda candidate: candidate.loss)
         gain = best.loss - found.loss
         if gain > 0:
             best = found
-        if gain <= WORTHWHILE * abs(best.loss):
+        idle = idle + 1 if gain <= WORTHWHILE * abs(best.loss) else 0
+        if idle == PATIENCE:
             break
     return best
+
+
+def _left_over(sketch: Sketch, found: _Candidate, count: int, generator: torch.Generator) -> Start:
+    """Components to add: what the basis leaves of rows drawn by their squared error; activations of zero."""
+    basis = found.H if sketch.directions is None else found.H @ sketch.directions.T
+    errors = (sketch.coordinates - found.W.T @ basis).square().sum(dim=1).double().cpu()
+    chances = errors + torch.finfo(errors.dtype).tiny  # where nothing is left, any row
+    chosen = torch.multinomial(chances, count, replacement=True, generator=generator).to(found.H.device)
+    rest = (sketch.rows[chosen] - found.W[:, chosen].T @ found.H).clamp_(min=0)
+    return torch.zeros(count, len(errors), dtype=rest.dtype, device=rest.device), rest
 
 
 def _regrow(sketch: Sketch, found: _Candidate, addition: Start) -> _Candidate:
@@ -144,6 +156,7 @@ def _project(sketch: Sketch, H: torch.Tensor) -> torch.Tensor:
     return basis @ sketch.coordinates.T
 
 
-def _random(sketch: Sketch, count: int, scale: float, generator: torch.Generator) -> Start:
+def _random(sketch: Sketch, count: int, generator: torch.Generator) -> Start:
     rows = sketch.rows
+    scale = (rows.mean().clamp(min=0).item() / count) ** 0.5
     return random_factors((len(rows), rows.shape[1]), count, scale, generator, rows.dtype, rows.device)
