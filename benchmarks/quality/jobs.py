@@ -39,21 +39,21 @@ class Job:
 
 def run_jobs(jobs: Sequence[Job], place: Place, processes: int = 1) -> dict[Job, dict[str, Any]]:
     """Results of all jobs, made where they are not there; one that failed holds "failed" with the reason."""
-    todo = {job.path(place): job for job in jobs if not job.path(place).exists()}
+    paths = {job: job.path(place) for job in jobs}  # once: the code that is part of them may change meanwhile
+    todo = {path: job for job, path in paths.items() if not path.exists()}
     kinds = dict.fromkeys((j.bench, find_row(j.row).feature_kind) for j in todo.values())
-    stages = (
+    stages: tuple[tuple[Any, list[tuple[Any, ...]]], ...] = (
         (prepare_set, [(name, place) for name in dict.fromkeys(j.bench for j in todo.values())]),
         (extract, [(name, kind, place) for name, kind in kinds if kind is not None]),
-        (run_job, [(job, place) for job in todo.values()]),
+        (run_job, [(job, place, path) for path, job in todo.items()]),
     )
-    failed: dict[Any, str] = {}
+    failed: dict[tuple[Any, ...], str] = {}
     for function, calls in stages:
         failed |= in_processes(function, calls, processes=processes, threads=place.threads)
+    reasons = {call[2]: reason for call, reason in failed.items() if isinstance(call[0], Job)}
     return {
-        job: {"failed": failed[job, place]}
-        if (job, place) in failed
-        else json.loads(job.path(place).read_text(encoding="utf-8"))
-        for job in jobs
+        job: {"failed": reasons[path]} if path in reasons else json.loads(path.read_text(encoding="utf-8"))
+        for job, path in paths.items()
     }
 
 
@@ -78,11 +78,11 @@ def extract(name: str, kind: FeatureKind, place: Place) -> str:
     return f"{name}: features of {kind.layers or 'the default layers'}, {kind.image_size} px: {seconds:.1f} s"
 
 
-def run_job(job: Job, place: Place) -> str:
-    """Run one job and keep its result."""
+def run_job(job: Job, place: Place, path: Path) -> str:
+    """Run one job and keep its result in `path`."""
     row, bench, clock = find_row(job.row), open_set(job.bench, place.data, place.work, place.limit), Clock()
     found = {g.name: row(Task(bench, g, job.seed, place.work, clock)) for g in bench.groups}
     result = {**asdict(job), **asdict(clock), **score(bench, found, place.draws, outlines=job.seed == 0)}
-    write_text(job.path(place), json.dumps(to_json(result)) + "\n")
+    write_text(path, json.dumps(to_json(result)) + "\n")
     headline = result["scores"][bench.headline]
     return f"{job.bench}: {job.row}, seed {job.seed}: {bench.headline} {headline:.3f}, {clock.seconds:.1f} s"

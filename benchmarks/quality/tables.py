@@ -76,7 +76,11 @@ def comparisons_table(report: Report) -> str:
         cells = [report["comparisons"][n].get(s["headline"], {}).get(row) for n, s in sets.items()]
         if any(cells):
             lines.append(table_line([title, *map(_difference_cell, cells)]))
-    return "\n".join([*lines, "", verdict_line(report)])
+    others = report["verdict"]["exceptions_of_any_score"]
+    by_any = f"By every score (those above, NMI, ARI, foreground IoU): {len(others)} exceptions"
+    return "\n".join(
+        [*lines, "", verdict_line(report), f"{by_any}{': ' if others else ''}{'; '.join(others)}."]
+    )
 
 
 def verdict_line(report: Report) -> str:

@@ -110,7 +110,7 @@ def report_of(rows):
     return {
         "sets": {"s": bench},
         "comparisons": {"s": {"nmi": {"peer": difference}}},
-        "verdict": {"all_above_zero": True, "exceptions": []},
+        "verdict": {"all_above_zero": True, "exceptions": [], "exceptions_of_any_score": ["s, ari: x"]},
         "machine": made,
         "limit": None,
     }
@@ -123,6 +123,7 @@ def test_tables_show_what_the_report_says_and_failures_with_their_reason():
     assert "| Ours | .50 |" in tables.readme_table(report)
     assert "| Ours | 1 | .500 [.025, .975] |" in tables.scores_table(report)
     assert "| Peer | .100 [.050, .200] |" in tables.comparisons_table(report)
+    assert "1 exceptions: s, ari: x." in tables.comparisons_table(report)
     report["sets"]["s"]["rows"]["peer"] = peer | {"failed": "ImportError: no module"}
     assert "| Peer | ImportError: no module |" in tables.scores_table(report)
     assert "| Peer | – |" in tables.readme_table(report)
@@ -167,6 +168,18 @@ def test_a_result_is_kept_under_all_that_decides_it():
     assert Job("ccp", "grid", 0).path(dataclasses.replace(place, threads=1)) in paths
 
 
+def test_jobs_that_share_a_result_share_its_failure(tmp_path, monkeypatch):
+    def refuse(function, calls, **options):
+        return dict.fromkeys(calls, "out of memory")
+
+    monkeypatch.setattr(jobs, "in_processes", refuse)
+    monkeypatch.setattr(jobs.Job, "path", lambda job, place: tmp_path / "one.json")
+    both = [Job("ccp", "grid", 0), Job("ccp", "random_patches", 0)]
+    assert jobs.run_jobs(both, Place(tmp_path, tmp_path)) == {
+        job: {"failed": "out of memory"} for job in both
+    }
+
+
 def test_settings_that_change_nothing_share_their_results():
     row = Row("other name", "", "ours", ours.discover_parts, settings={"image_size": None})
     assert row.identity() == ROWS[0].identity()
@@ -175,7 +188,7 @@ def test_settings_that_change_nothing_share_their_results():
 def test_a_job_writes_a_result_that_can_be_summarized(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "open_set", lambda *_: drawn)
     place, job = Place(tmp_path, tmp_path, draws=20), Job("drawn", "random_patches", 0)
-    jobs.run_job(job, place)
+    jobs.run_job(job, place, job.path(place))
     monkeypatch.setattr(jobs, "in_processes", lambda *_, **__: {})
     found = jobs.run_jobs([job], place)[job]
     assert len(found["draws"]["part_miou"]) == 20
