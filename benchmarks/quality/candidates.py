@@ -22,14 +22,19 @@ class Candidate:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+TWO_STAGE = {"method": "two-stage", "foreground": "auto"}
+
 CANDIDATES = (
-    Candidate("strides 8, 16 and 32", {"layers": "stride8,stride16,stride32"}),
-    Candidate("stride 16 alone", {"layers": "stride16"}),
-    Candidate("stride 32 alone", {"layers": "stride32"}),
-    Candidate("image size 320", {"image_size": 320}),
-    Candidate("image size 640", {"image_size": 640}),
-    Candidate("masks not refined", {"refine": "none"}),
-    Candidate("masks refined by colour", {"refine": "colour"}),
-    Candidate("without foreground", {"foreground": "none"}),
-    Candidate("within the foreground", {"foreground": "auto"}),
+    Candidate("12 fine clusters", {**TWO_STAGE, "options": {"fine_clusters": 12}}),
+    Candidate("48 fine clusters", {**TWO_STAGE, "options": {"fine_clusters": 48}}),
+    Candidate("strides 8, 16 and 32", {**TWO_STAGE, "layers": "stride8,stride16,stride32"}),
+    Candidate("stride 16 alone", {**TWO_STAGE, "layers": "stride16"}),
+    Candidate("images of 320 pixels", {**TWO_STAGE, "image_size": 320}),
+    Candidate("images of 576 pixels", {**TWO_STAGE, "image_size": 576}),
+    Candidate("masks not refined", {**TWO_STAGE, "refine": "none"}),
+    Candidate("foreground from the border alone", {**TWO_STAGE, "foreground": "border"}),
+    Candidate("foreground from the classifier's evidence alone", {**TWO_STAGE, "foreground": "class"}),
+    Candidate("no foreground", {**TWO_STAGE, "foreground": "none"}),
+    Candidate("dff within the foreground", {"method": "dff", "foreground": "auto"}),
+    Candidate("kmeans within the foreground", {"method": "kmeans", "foreground": "auto"}),
 )

@@ -78,6 +78,12 @@ def _ours(name: str, title: str, kind: str = "ours", **settings: Any) -> Row:
 
 ROWS = (
     _ours(OURS, "**partdisc, default settings**"),
+    _ours(
+        "ours_two_stage",
+        "partdisc, two-stage within the foreground",
+        method="two-stage",
+        foreground="auto",
+    ),
     _ours("ours_dff", "partdisc, dff without foreground", method="dff", foreground="none"),
     _ours("ours_dff_auto", "partdisc, dff within the foreground", method="dff", foreground="auto"),
     _ours("ours_kmeans", "partdisc, kmeans without foreground", method="kmeans", foreground="none"),

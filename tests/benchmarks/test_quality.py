@@ -21,6 +21,7 @@ from benchmarks.quality.sets import BenchSet, Group
 from benchmarks.quality.tasks import Clock, Labelled, Place, Task
 from partdisc.data.annotations import read_annotations
 from partdisc.data.synthetic import make_synthetic
+from partdisc.discovery import create_discoverer
 from partdisc.metrics.intervals import bootstrap, paired_bootstrap
 from partdisc.store.features import FeatureEntry
 from partdisc.store.files import read_json
@@ -286,3 +287,12 @@ def test_a_group_whose_images_are_missing_is_refused(drawn):
 def test_a_group_lists_its_images_in_order(drawn):
     group: Group = drawn.groups[0]
     assert [record.path for record in group.listed.records] == list(group.paths)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in (*ROWS, *CANDIDATE_ROWS) if row.settings is not None], ids=lambda r: r.name
+)
+def test_settings_of_ours_are_ones_that_discover_takes(row, drawn, tmp_path):
+    chosen = ours.resolved(Task(drawn, drawn.groups[1], 0, tmp_path), row.settings)
+    create_discoverer(chosen.method, chosen.num_parts, foreground=chosen.foreground, **chosen.options)
+    assert chosen.num_parts == drawn.groups[1].num_parts + (chosen.foreground == "none")
