@@ -13,11 +13,13 @@ tables to stdout.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,10 @@ RESULTS = Path(__file__).parent / "results" / "scops.json"
 SCORES = ("part_miou", "nmi", "ari", "foreground_iou")
 START = {"steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0}
 OURS = "trained"
+DRAWS = 1000
 RIVALS = {
     "DFF": ("dff", 1, {"foreground": "none"}),
     "DFF within": ("dff", 0, {"foreground": "auto"}),
-    "k-means within": ("kmeans", 0, {"foreground": "auto"}),
     "the start": ("scops", 0, {"foreground": "auto", "training": START}),
 }
 ABLATION: dict[str, dict[str, Any]] = {
@@ -66,19 +68,22 @@ ABLATION: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Task:
-    """Images to learn from, images to score on (the same, or others), with their features and annotation."""
+    """Images to learn from, and those (the same, or others) of which the first are scored, with their features."""
 
     learnt: tuple[ImageList, FeatureSet]
     scored: tuple[ImageList, FeatureSet]
     annotation: AnnotationSet
     num_parts: int
     partial: bool
+    most: int
 
     def __post_init__(self) -> None:
         images = self.annotation.images
         pairs = pair_images([r.id for r in self.scored[0].records], [image.id for image in images]).pairs
         self.targets = {self.scored[0].records[i].id: images[j] for i, j in pairs}
-        self.load = small_images(self.scored[1], self.scored[0])
+        # each method is scored on them again
+        self.labels = cache(lambda image_id: self.annotation.labels(self.targets[image_id]))
+        self.picture = cache(small_images(self.scored[1], self.scored[0]))
 
     def evaluators(self, discoverer: PartDiscoverer) -> dict[str, PartEvaluator]:
         """Plain and refined masks of a fitted method, counted; without a foreground runs do not refine."""
@@ -91,40 +96,39 @@ class Task:
         for index, maps in enumerate(self.maps(discoverer)):
             if maps.image_id not in self.targets:
                 continue
-            target = self.annotation.labels(self.targets[maps.image_id])
             for kind, evaluator in found.items():
-                shown = refined(maps, self.load(index)) if kind == "refined" else maps
-                evaluator.update(shown.to_labels(), target, image_id=maps.image_id)
+                shown = refined(maps, self.picture(index)) if kind == "refined" else maps
+                evaluator.update(shown.to_labels(), self.labels(maps.image_id), image_id=maps.image_id)
         return found
 
     def maps(self, discoverer: PartDiscoverer) -> Iterator[Any]:
         """Part maps of the scored images, over the configured views where the method has any."""
         images, features = self.scored
         extra = {"images": images} if discoverer.method == "scops" else {}
-        return discoverer.iter_maps(features, **extra)
+        return discoverer.iter_maps(features, range(min(self.most, len(features))), **extra)
 
 
 def extracted(images: ImageList, size: int) -> tuple[ImageList, FeatureSet]:
     return images, extract_features(create_backbone(), images, image_size=size, device="cpu")
 
 
-def synthetic(runs: Path, count: int, size: int) -> Task:
-    """Drawn quadrupeds: four parts, to learn from and to score on."""
+def synthetic(runs: Path, count: int, size: int, scored: int) -> Task:
+    """Drawn quadrupeds: four parts; learnt on all of them, scored on the first."""
     root = runs / f"quadrupeds_{count}"
     if not (root / "train.json").exists():
         make_synthetic(
             root, num_images=count, size=(192, 256), splits=["train"], super_categories=["quadruped"]
         )
     both = extracted(list_images(root / "train"), size)
-    return Task(both, both, read_annotations(root), 4, False)
+    return Task(both, both, read_annotations(root), 4, False, most)
 
 
-def carparts(data: Path, size: int) -> Task:
+def carparts(data: Path, size: int, most: int) -> Task:
     """Cars, seven groups of parts: learnt on train, scored on test."""
     root = data / "carparts"
     annotation = read_groups(root / "groups.json", read_annotations(root / "test" / "annotations.json"))
     learnt, scored = (extracted(list_images(root / split / "images"), size) for split in ("train", "test"))
-    return Task(learnt, scored, annotation, annotation.num_parts, True)
+    return Task(learnt, scored, annotation, annotation.num_parts, True, most)
 
 
 class Bench:
@@ -132,7 +136,7 @@ class Bench:
 
     def __init__(self, task: Task, training: dict[str, Any], size: int, results: dict[str, Any]) -> None:
         self.task, self.training, self.size, self.results = task, training, size, results
-        self.counted: dict[tuple[str, int, str], PartEvaluator] = {}
+        self.drawn: dict[tuple[str, int, str], tuple[dict[str, float], dict[str, np.ndarray]]] = {}
         self.foregrounds: dict[int, dict[str, np.ndarray]] = {}
 
     def foreground(self, seed: int) -> dict[str, np.ndarray]:
@@ -157,8 +161,9 @@ class Bench:
         discoverer.learn(*self.task.learnt, **extra)
         row: dict[str, Any] = {"cpu_seconds": round(time.process_time() - begun, 1)}
         for kind, evaluator in self.task.evaluators(discoverer).items():
-            self.counted[name, seed, kind] = evaluator
-            row[kind] = {key: value for key, value in evaluator.compute().scores.items() if key in SCORES}
+            scores = evaluator.compute().scores
+            self.drawn[name, seed, kind] = scores, bootstrap(evaluator, DRAWS, seed=0).scores
+            row[kind] = {key: scores[key] for key in SCORES if key in scores}
         curve = getattr(discoverer, "history_", [])
         if curve:
             row["first"], row["last"] = curve[0], curve[-1]
@@ -175,32 +180,16 @@ class Bench:
 
     def gains(self, rivals: list[str], seeds: list[int]) -> None:
         """Paired intervals of what training gains over each rival, seeds averaged within each draw."""
-        for rival in rivals:
-            theirs = "refined" if (rival, seeds[0], "refined") in self.counted else "plain"
-            for kind in ("plain", "refined"):
-                pairs = [
-                    (
-                        self.counted[OURS, s, kind],
-                        self.counted[rival, s, kind if theirs == "refined" else "plain"],
-                    )
-                    for s in seeds
-                ]
-                for score in ("part_miou", "nmi"):
-                    draws = np.mean([_draws(a, score) - _draws(b, score) for a, b in pairs], axis=0)
-                    gain = np.mean([_score(a, score) - _score(b, score) for a, b in pairs])
-                    low, high = np.quantile(draws, [0.025, 0.975])
-                    told = {"gain": gain, "low": low, "high": high, "seeds": len(seeds)}
-                    self.results.setdefault("gains", {})[f"{score}, {kind}, over {rival}"] = told
-                    print(f"{score}, {kind}, over {rival}: {gain:+.4f} [{low:+.4f}, {high:+.4f}]", flush=True)
+        for rival, kind, score in itertools.product(rivals, ("plain", "refined"), ("part_miou", "nmi")):
+            theirs = kind if (rival, seeds[0], kind) in self.drawn else "plain"
+            pairs = [(self.drawn[OURS, s, kind], self.drawn[rival, s, theirs]) for s in seeds]
+            gain = float(np.mean([a[score] - b[score] for (a, _), (b, _) in pairs]))
+            draws = np.mean([a[score] - b[score] for (_, a), (_, b) in pairs], axis=0)
+            low, high = np.quantile(draws, [0.025, 0.975])
+            told = {"gain": gain, "low": low, "high": high, "seeds": len(seeds)}
+            self.results.setdefault("gains", {})[f"{score}, {kind}, over {rival}"] = told
+            print(f"{score}, {kind}, over {rival}: {gain:+.4f} [{low:+.4f}, {high:+.4f}]", flush=True)
         write_results()
-
-
-def _draws(evaluator: PartEvaluator, score: str) -> np.ndarray:
-    return bootstrap(evaluator, 1000, seed=0).scores[score]
-
-
-def _score(evaluator: PartEvaluator, score: str) -> float:
-    return evaluator.compute().scores[score]
 
 
 def _shown(row: dict[str, Any]) -> str:
@@ -226,6 +215,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["synthetic", "ablation", "views"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--images", type=int, default=300)
+    parser.add_argument("--scored", type=int, default=300, metavar="N", help="score the first N images only")
     parser.add_argument("--image-size", type=int, default=448)
     parser.add_argument("--training", type=json.loads, default={}, help="JSON: settings in place of fast's")
     parser.add_argument("--runs", type=Path, default=Path("runs/scops"))
@@ -238,9 +228,9 @@ def main() -> None:
     tasks = {"carparts"} & set(options.only) or {"synthetic"}
     for name in tasks:
         task = (
-            carparts(options.data, options.image_size)
+            carparts(options.data, options.image_size, options.scored)
             if name == "carparts"
-            else synthetic(options.runs, options.images, options.image_size)
+            else synthetic(options.runs, options.images, options.image_size, options.scored)
         )
         kept = KEPT.setdefault(name, {})
         kept["about"] = {
