@@ -112,7 +112,7 @@ def extracted(images: ImageList, size: int) -> tuple[ImageList, FeatureSet]:
     return images, extract_features(create_backbone(), images, image_size=size, device="cpu")
 
 
-def synthetic(runs: Path, count: int, size: int, scored: int) -> Task:
+def synthetic(runs: Path, count: int, size: int, most: int) -> Task:
     """Drawn quadrupeds: four parts; learnt on all of them, scored on the first."""
     root = runs / f"quadrupeds_{count}"
     if not (root / "train.json").exists():
