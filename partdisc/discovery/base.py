@@ -127,7 +127,7 @@ class PartDiscoverer(ABC):
         """Part maps of images, in the order of the images; unreadable ones are left out."""
         self._check_fitted()
         listed = images if isinstance(images, ImageList) else list_images(images)
-        maps = {m.image_id: m for m in self.iter_maps(self.extract(listed))}
+        maps = {m.image_id: m for m in self.iter_maps(self.extract(listed), images=listed)}
         return [maps[record.id] for record in listed.records if record.id in maps]
 
     def extract(self, images: Any) -> FeatureSet:
@@ -202,8 +202,17 @@ class PartDiscoverer(ABC):
         """Part maps for features, in the order of their entries."""
         return list(self.iter_maps(as_feature_set(features)))
 
-    def iter_maps(self, features: FeatureSet, indices: Iterable[int] | None = None) -> Iterator[PartMaps]:
-        """Part maps one by one, of all images or those at `indices`, in constant memory."""
+    def iter_maps(
+        self,
+        features: FeatureSet,
+        indices: Iterable[int] | None = None,
+        *,
+        images: ImageList | None = None,
+    ) -> Iterator[PartMaps]:
+        """Part maps one by one, of all images or those at `indices`, in constant memory.
+
+        `images` are for methods that look at them again; features suffice.
+        """
         self._check_fitted()
         if features.num_channels != self.num_channels_:
             raise DataError(

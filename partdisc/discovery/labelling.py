@@ -63,7 +63,7 @@ def write_parts(
     with progress("masks", len(features)) as bar, ThreadPoolExecutor(2, initializer=_one_thread) as pool:
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
         for number in todo:
-            found = list(discoverer.iter_maps(features, groups[number]))
+            found = list(discoverer.iter_maps(features, groups[number], images=images))
             pictures = [load(i) if refine else None for i in groups[number]]
             for _ in pool.map(lambda m, picture: _write_one(masks, m, picture), found, pictures):
                 bar.advance()

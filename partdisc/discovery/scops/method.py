@@ -109,13 +109,6 @@ class CoPartSegmentation(PartDiscoverer):
         self._settle(features)
         return features
 
-    def predict(self, images: Any) -> list[PartMaps]:
-        """See `PartDiscoverer.predict`; averaged over the configured views of each image."""
-        self._check_fitted()
-        listed = images if isinstance(images, ImageList) else list_images(images)
-        maps = {m.image_id: m for m in self.iter_maps(self.extract(listed), images=listed)}
-        return [maps[record.id] for record in listed.records if record.id in maps]
-
     def iter_maps(
         self,
         features: FeatureSet,

@@ -16,6 +16,7 @@ from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.errors import ConfigError, DataError
 from partdisc.features import Backbone, create_backbone
 from partdisc.metrics import nmi
+from partdisc.store.run import load_run
 from tests.discovery.contract import DiscovererContract
 from tests.discovery.scops.conftest import PARTS, TINY, disc_foreground, disc_maps
 
@@ -218,6 +219,27 @@ def test_interrupted_run_ends_like_an_uninterrupted_one(images, tmp_path, monkey
     assert steps == logged(tmp_path / "whole")
     applied = discover(images, tmp_path / "applied", apply=str(tmp_path / "whole"), device="cpu")
     assert applied.info["num_parts"] == PARTS
+
+
+def test_runs_average_the_configured_views(images, tmp_path):
+    settings = {
+        "method": "scops",
+        "num_parts": PARTS,
+        "weights": "random",
+        "image_size": 88,
+        "device": "cpu",
+        "foreground": "none",
+    }
+    for name, flip in (("plain", False), ("averaged", True)):
+        training = {**TINY, "steps": 1, "view_flip": flip}
+        discover(images, tmp_path / name, options={"training": training}, **settings)
+    written = [(tmp_path / n / "parts/maps/00000.safetensors").read_bytes() for n in ("plain", "averaged")]
+    assert written[0] != written[1]
+    scops = load_discoverer(tmp_path / "averaged")
+    scops.device = "cpu"
+    expected = scops.predict(images)[0].to_labels()
+    run = load_run(tmp_path / "averaged")
+    assert (run.masks.labels(run.masks.entries[0]) == expected).mean() > 0.99
 
 
 # -- configuration -------------------------------------------------------------------------------------------------
