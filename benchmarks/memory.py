@@ -1,9 +1,11 @@
-"""Peak anonymous memory of extraction with the store on disk, for two numbers of images.
+"""Peak anonymous memory of whole runs, from JPEGs to masks, for two numbers of images.
 
-    python benchmarks/memory.py [--counts 500 2000] [--image-size 224]
+    python benchmarks/memory.py [--images DIR] [--counts 200 2000] [--image-size 224] [--max-memory 0.02]
+                                [options of discover]
 
-Draws the images first (synthetic, small), then extracts each number in a process of its own and watches that process
-and its workers.
+Takes images of a folder, or draws them first (synthetic, small), then discovers parts in each number of them, in a
+process of its own, and watches that process and its workers. The budget is smaller than the features of either
+number, so both live on disk.
 """
 
 from __future__ import annotations
@@ -23,14 +25,6 @@ from partdisc.data.synthetic import make_synthetic
 from partdisc.store.files import write_text
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
-CODE = """
-import sys, partdisc
-paths = sorted(__import__("pathlib").Path(sys.argv[1]).rglob("*.JPEG"))[: int(sys.argv[2])]
-features = partdisc.extract_features(
-    partdisc.create_backbone(), paths, image_size=int(sys.argv[4]), store=sys.argv[3], workers=1
-)
-assert len(features) == int(sys.argv[2]), len(features)
-"""
 
 
 def anonymous_mib(pid: int) -> float:
@@ -44,16 +38,26 @@ def anonymous_mib(pid: int) -> float:
     return own + sum(anonymous_mib(int(child)) for child in children)
 
 
-def peak_mib(command: list[str]) -> float:
-    """Run a command and return the peak of its anonymous memory."""
-    process = subprocess.Popen(command)
-    peak = 0.0
+def finished_stage(run: Path) -> str:
+    """The stage of the last whole line in a run's log."""
+    try:
+        lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "start"
+    return json.loads(lines[-1])["stage"] if lines and lines[-1].endswith("}") else "start"
+
+
+def watch(command: list[str], run: Path) -> dict[str, float]:
+    """Run a command; the peak of its anonymous memory in MiB, by the stage that its log came to last."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    peaks: dict[str, float] = {}
     while process.poll() is None:
-        peak = max(peak, anonymous_mib(process.pid))
+        stage, used = finished_stage(run), anonymous_mib(process.pid)
+        peaks[stage] = max(peaks.get(stage, 0.0), used)
         time.sleep(0.05)
     if process.returncode:
         sys.exit(process.returncode)
-    return peak
+    return peaks
 
 
 def main() -> None:
@@ -61,26 +65,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--counts", type=int, nargs=2, default=[500, 2000])
+    parser.add_argument("--images", type=Path)
+    parser.add_argument("--counts", type=int, nargs=2, default=[200, 2000])
     parser.add_argument("--image-size", type=int, default=224)
-    options = parser.parse_args()
+    parser.add_argument("--max-memory", type=float, default=0.02)
+    options, further = parser.parse_known_args()  # further options go to discover
+    runs = []
     with tempfile.TemporaryDirectory() as folder:
-        images = Path(folder) / "images"
-        make_synthetic(images, num_images=2 * max(options.counts), size=64, splits=("train",), workers=2)
-        peaks = []
+        images = options.images or Path(folder) / "images"
+        if options.images is None:
+            make_synthetic(images, num_images=2 * max(options.counts), size=64, splits=("train",), workers=2)
+        paths = sorted(str(p.absolute()) for p in images.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
         for count in options.counts:
-            store = str(Path(folder) / f"store{count}")
-            peaks.append(
-                peak_mib(
-                    [sys.executable, "-c", CODE, str(images), str(count), store, str(options.image_size)]
-                )
-            )
+            named, out = Path(folder) / f"{count}.txt", Path(folder) / f"run{count}"
+            named.write_text("\n".join(paths[:count]), encoding="utf-8")
+            command = [sys.executable, "-m", "partdisc", "discover", str(named), "--out", str(out), "-q"]
+            command += ["--num-parts", "8", "--image-size", str(options.image_size)]
+            command += ["--max-memory", str(options.max_memory), *further]
+            runs.append(watch(command, out))
+            counts = json.loads((out / "run.json").read_text(encoding="utf-8"))["counts"]
+            assert counts["images"] == count, counts
+    peaks = [max(run.values()) for run in runs]
     result = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "images": options.counts,
         "image_size": options.image_size,
+        "max_memory_gib": options.max_memory,
+        "options": further,
         "peak_anonymous_mib": peaks,
+        "by_stage": runs,
         "ratio": peaks[1] / peaks[0],
     }
     print(json.dumps(result, indent=1))

@@ -54,7 +54,7 @@ class Processes:
             devices = torch.cuda.device_count()
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % devices)
             # NCCL refuses two processes on one device
-            shared = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) > devices
+            shared = on_this_machine() > devices
             backend = "cpu:gloo,cuda:" + ("gloo" if shared else "nccl")
         if not dist.is_initialized():
             dist.init_process_group(backend, timeout=PATIENCE)
@@ -132,6 +132,11 @@ class Processes:
 
 
 ALONE = Processes()
+
+
+def on_this_machine() -> int:
+    """How many processes share this machine's memory and CPUs."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 @contextmanager

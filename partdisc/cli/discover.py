@@ -20,7 +20,7 @@ from typing import Any
 from partdisc.cli.options import add_common
 from partdisc.errors import ConfigError
 
-RUN_OPTIONS = ("resume", "overwrite", "device", "workers", "storage", "verbosity")
+RUN_OPTIONS = ("resume", "overwrite", "device", "workers", "storage", "verbosity", "max_memory")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     machine.add_argument("--device", help="auto, cpu, cuda or mps")
     machine.add_argument("--workers", type=int, metavar="N", help="processes that decode images ahead")
     machine.add_argument("--features", dest="storage", help="where features are kept: auto, memory or disk")
+    machine.add_argument(
+        "--max-memory",
+        type=float,
+        metavar="GIB",
+        help="what features may take before they go to disk (a quarter)",
+    )
     machine.add_argument("--feature-dtype", help="float16 (default), bfloat16 or float32")
     machine.add_argument("--batch-size", type=int, metavar="N", help="images of one batch (8)")
     method = parser.add_argument_group("method options")

@@ -82,6 +82,7 @@ class PartDiscoverer(ABC):
     seed: int = 0
 
     processes: Processes = field(default=ALONE, init=False, repr=False)  # those that learn together
+    budget: int | None = field(default=None, init=False, repr=False)  # bytes; see `fits_in_memory`
     areas_: Tensor = field(init=False, repr=False)
     foreground_: LinearForeground | None = field(default=None, init=False, repr=False)
 

@@ -111,6 +111,7 @@ class RowsInside:
         self.features, self.foreground, self.pictures = features, foreground, pictures
         self.processes, self._own = processes, features.part(processes.share(len(features)))
         self.key: dict[str, Any] = features.key
+        self.scratch = features.scratch
         self.num_channels = features.num_channels
         self._count = self._own.shape[0]
         if foreground is not None:

@@ -48,6 +48,7 @@ def discover(
     workers: int | None = None,
     storage: str = "auto",
     verbosity: int = 0,
+    max_memory: float | None = None,
     command: list[str] | None = None,
     **settings: Any,
 ) -> Run:
@@ -65,6 +66,7 @@ def discover(
         workers: see `Runtime`.
         storage: see `Runtime`.
         verbosity: see `Runtime`.
+        max_memory: see `Runtime`.
         command: what is recorded as the command.
         **settings: see `DiscoverSettings`; the method's own options go into `options`.
 
@@ -76,7 +78,7 @@ def discover(
     """
     settings["apply"], settings["like"] = absolute(settings.get("apply")), absolute(settings.get("like"))
     chosen = DiscoverSettings(num_parts=num_parts, **settings)
-    runtime = Runtime(device, workers, storage, verbosity)
+    runtime = Runtime(device, workers, storage, verbosity, max_memory)
     chosen.check()
     runtime.check()
     if isinstance(images, (str, os.PathLike)) and Path(out).resolve().is_relative_to(Path(images).resolve()):
@@ -262,7 +264,7 @@ class _Pipeline:
         if self.settings.keep_features or (self.root / "features").exists():
             return True
         if self.runtime.storage == "auto":
-            return not fits_in_memory(num_bytes)
+            return not fits_in_memory(num_bytes, self.runtime.budget)
         return self.runtime.storage == "disk"
 
     def _learn(self, discoverer: PartDiscoverer, images: ImageList, features: FeatureSet) -> FeatureSet:
@@ -272,7 +274,7 @@ class _Pipeline:
                 f"learning {discoverer.num_parts} parts from {features.shape[0]} x {features.shape[1]} features"
             )
             given = features
-            discoverer.processes = self.processes
+            discoverer.processes, discoverer.budget = self.processes, self.runtime.budget
             features = discoverer.learn(
                 images, features, folder=self.root / "checkpoints", progress=self._progress
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -23,7 +24,8 @@ SIGNED = ("auto", "split", "relu", "error")
 class FeatureBlocks(Protocol):
     """What is read here of a feature set: its shape and its rows, block by block.
 
-    Where processes learn together these are this process's rows, and it has an attribute `processes`.
+    Where processes learn together these are this process's rows, and it has an attribute `processes`; one `scratch`
+    where features lie on disk (see `RowBlocks`).
     """
 
     @property
@@ -75,6 +77,11 @@ class ScaledBlocks:
     def processes(self) -> Processes:
         """Those that learn together, each with rows of its own."""
         return getattr(self.features, "processes", ALONE)
+
+    @property
+    def scratch(self) -> Path | None:
+        """A folder for what is too large for memory."""
+        return getattr(self.features, "scratch", None)
 
     def blocks(self, max_rows: int) -> Iterator[Tensor]:
         """Scaled blocks (m, C) float32."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from partdisc.discovery.inside import check_foreground
 from partdisc.errors import ConfigError
 from partdisc.features import DEFAULT_BACKBONE
+from partdisc.processes import on_this_machine
 
 REFINEMENTS = ("auto", "colour", "none")
 STORAGE = ("auto", "memory", "disk")
@@ -106,12 +108,15 @@ class Runtime:
             first, at most 8: on two cores a decoder of its own takes more from the backbone than it gives.
         storage: where features are kept: "memory", "disk", or "auto" by their size.
         verbosity: 0 says nothing, 1 reports progress.
+        max_memory: GiB that features may take in this process before they are kept on disk; None means a quarter of
+            what is free.
     """
 
     device: str = "auto"
     workers: int | None = None
     storage: str = "auto"
     verbosity: int = 1
+    max_memory: float | None = None
 
     def check(self) -> None:
         """Raise a ConfigError for values that cannot work."""
@@ -119,11 +124,20 @@ class Runtime:
             raise ConfigError(f"Expected --features of {', '.join(STORAGE)}, but got {self.storage!r}.")
         if self.workers is not None and self.workers < 0:
             raise ConfigError(f"Expected --workers of at least 0, but got {self.workers}.")
+        if self.max_memory is not None and not 0 < self.max_memory < math.inf:
+            raise ConfigError(f"Expected --max-memory as GiB above 0, but got {self.max_memory}.")
 
     @property
     def num_workers(self) -> int:
         """Processes that decode."""
-        return min(8, ((os.cpu_count() or 1) - 1) // 2) if self.workers is None else self.workers
+        if self.workers is not None:
+            return self.workers
+        return max(0, min(8, ((os.cpu_count() or 1) // on_this_machine() - 1) // 2))
+
+    @property
+    def budget(self) -> int | None:
+        """`max_memory` in bytes."""
+        return None if self.max_memory is None else int(self.max_memory * 2**30)
 
 
 def absolute(path: str | os.PathLike[str] | None) -> str | None:

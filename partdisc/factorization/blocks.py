@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,6 +22,7 @@ import torch
 from partdisc.errors import DataError
 from partdisc.factorization.checks import check_count
 from partdisc.processes import ALONE, Processes
+from partdisc.store.scratch import scratch_tensor
 
 CPU_BLOCK_BYTES = (
     16 << 20
@@ -36,6 +38,9 @@ class RowBlocks(Protocol):
 
     Blocks may be of any floating dtype (float16 on disk, say); they are computed with in float32, or in
     float64 if they are float64.
+
+    A source may have an attribute `processes` (see above), and one `scratch`: a folder in which the solvers keep what
+    has a column for each row of X, for sources too large for memory.
     """
 
     @property
@@ -77,6 +82,7 @@ class BlockReader:
         block_rows: rows of a block at most.
         restore: turns a result tensor into the caller's kind of array (numpy for numpy).
         processes: those that hold rows of the same matrix.
+        scratch: a folder for what is too large for memory, or None.
     """
 
     source: RowBlocks
@@ -85,6 +91,7 @@ class BlockReader:
     block_rows: int
     restore: Callable[[torch.Tensor], Any]
     processes: Processes = ALONE
+    scratch: Path | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,10 +103,16 @@ class BlockReader:
         counts = self.processes.gather(self.shape[0])
         return sum(counts[: self.processes.rank]), sum(counts)
 
+    def columns(self, count: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+        """Zeros (count, M), a column for each row of X, on the device; on disk where X is."""
+        scratch = self.scratch if self.device.type == "cpu" else None
+        shape = (count, self.shape[0])
+        return scratch_tensor(shape, dtype or self.dtype, scratch).to(self.device)
+
     def over(self, X: torch.Tensor) -> BlockReader:
         """The same reader over another tensor, which every process holds whole."""
         rows = max(1, min(self.block_rows, -(-len(X) // SPLITS)))
-        return replace(self, source=TensorBlocks(X), block_rows=rows, processes=ALONE)
+        return replace(self, source=TensorBlocks(X), block_rows=rows, processes=ALONE, scratch=None)
 
     def __iter__(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield (rows, block), rows being the block's place in X.
@@ -144,16 +157,16 @@ def open_blocks(
         source: RowBlocks = TensorBlocks(tensor)
         restore = _restore_tensor(tensor.device) if isinstance(X, torch.Tensor) else _restore_numpy
         kind = tensor.dtype
-        processes = ALONE
+        processes, scratch = ALONE, None
     else:
-        processes = getattr(X, "processes", ALONE)
+        processes, scratch = getattr(X, "processes", ALONE), getattr(X, "scratch", None)
         first = _first_block(X, processes)
         place = torch.device(device) if device is not None else first.device
         source, restore, kind = X, _restore_tensor(first.device), first.dtype
     # float32 is what a process without rows brings
     dtype = torch.float64 if any(processes.gather(kind == torch.float64)) else torch.float32
     rows = _choose_rows(source.shape[1], dtype, place) if block_rows is None else block_rows
-    return BlockReader(source, dtype, place, check_count("block_rows", rows), restore, processes)
+    return BlockReader(source, dtype, place, check_count("block_rows", rows), restore, processes, scratch)
 
 
 def _as_tensor(X: Any) -> torch.Tensor:

@@ -66,8 +66,7 @@ def compressed_start(reader: BlockReader, num_components: int, seed: int) -> Sta
     sketch = make_sketch(reader, num_components, generator)
     best = _search(sketch, num_components, generator)
     _descend_exactly(reader.over(sketch.rows), best.W, best.H)
-    W = torch.zeros(num_components, reader.shape[0], dtype=reader.dtype, device=reader.device)
-    return W, best.H
+    return reader.columns(num_components), best.H
 
 
 def make_sketch(reader: BlockReader, num_components: int, generator: torch.Generator) -> Sketch:

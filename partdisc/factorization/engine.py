@@ -113,11 +113,11 @@ def iterate(
     """
     processes = reader.processes
     processes.agree(H)
-    empty = not any(processes.gather(bool(W.any())))
+    empty = not any(processes.gather(bool(W.numel()) and bool(W.max() > 0)))
     # a zero W is found by the first pass; its loss needs no reading
     history = [0.5 * square if empty else loss_of(sums_over(reader, W, H), H, square)]
     gradients: list[float] = []
-    older_W, older_H = W.clone(), H.clone()
+    older_W, older_H = reader.columns(len(W)).copy_(W), H.clone()
     weight, converged = 0.0, False
     while len(gradients) < max_iter and not converged:
         update_w = _fill if empty and not gradients else rule.update_w
@@ -136,7 +136,7 @@ def iterate(
             W.copy_(older_W)
             H.copy_(older_H)
             converged, weight = weight == 0, 0.0
-    return Factorization(W.T.contiguous(), H, history, len(gradients), converged, square)
+    return Factorization(W.T, H, history, len(gradients), converged, square)
 
 
 def sums_over(

@@ -224,9 +224,8 @@ def plus_plus(sample: torch.Tensor, num_clusters: int, generator: torch.Generato
 
 
 def _assign(reader: BlockReader, centers: torch.Tensor) -> _Assignment:
-    M, K = reader.shape[0], len(centers)
-    labels = torch.empty(M, dtype=torch.int64, device=reader.device)
-    distances = torch.empty(M, dtype=reader.dtype, device=reader.device)
+    K = len(centers)
+    labels, distances = reader.columns(1, torch.int64)[0], reader.columns(1)[0]
     sums = torch.zeros(centers.shape, dtype=torch.float64, device=reader.device)
 
     def visit(item: tuple[slice, torch.Tensor]) -> torch.Tensor:

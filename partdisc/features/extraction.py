@@ -23,7 +23,7 @@ from torch import Tensor
 from partdisc.data import ImageList, ImageLoader, ImageRecord, LoadedBatch, list_images
 from partdisc.errors import ConfigError, DataError
 from partdisc.features.backbone import Backbone, mirror
-from partdisc.processes import ALONE, Processes
+from partdisc.processes import ALONE, Processes, on_this_machine
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureEntry, FeatureSet, FeatureStore, Shard, check_dtype
 from partdisc.threads import spread
@@ -34,7 +34,7 @@ DEFAULT_IMAGE_SIZE = 448
 CPU_PIXELS = 448 * 448
 SHARD_BYTES = 32 * 2**20  # what a kill can cost at most
 MIN_SHARDS = 16  # of small jobs too, so that several processes share them
-MEMORY_SHARE = 0.25  # of the free memory that features may take before they go to disk
+MEMORY_SHARE = 0.25  # of the free memory that features take at most before they go to disk, unless told
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def features_key(images: ImageList, backbone: Backbone, *, image_size: int, dtyp
     }
 
 
-def fits_in_memory(num_bytes: int) -> bool:
-    """Whether that many bytes are at most a quarter of the memory that is available now."""
-    return num_bytes <= MEMORY_SHARE * _available_memory()
+def fits_in_memory(num_bytes: int, budget: int | None = None) -> bool:
+    """Whether that many bytes are within a budget; None is a quarter of what this machine has free for a process."""
+    return num_bytes <= (MEMORY_SHARE * _available_memory() / on_this_machine() if budget is None else budget)
 
 
 def _available_memory() -> int:

@@ -70,10 +70,14 @@ class FeatureSet:
     Args:
         shards: the shards, in order.
         key: what made the features (backbone, image size, ...).
+        scratch: a folder for what else is too large for memory; None keeps it in memory.
     """
 
-    def __init__(self, shards: Sequence[Shard], key: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, shards: Sequence[Shard], key: dict[str, Any] | None = None, scratch: Path | None = None
+    ) -> None:
         self.shards = list(shards)
+        self.scratch = scratch
         self.key = key or {}
         self.entries = [entry for shard in self.shards for entry in shard.entries]
         self.skipped = [skip for shard in self.shards for skip in shard.skipped]
@@ -145,7 +149,7 @@ class FeatureSet:
                 shards.append(Shard(rows, shard.entries[start:stop], []))
             first += len(shard.entries)
         nothing = Shard(self.shards[0].features[:0], [], [])  # which keeps the number of channels
-        return FeatureSet(shards or [nothing], self.key)
+        return FeatureSet(shards or [nothing], self.key, self.scratch)
 
     def blocks(self, max_rows: int = 65536) -> Iterator[Tensor]:
         """X in consecutive blocks (m, C), m <= max_rows, in the dtype features are kept in."""
@@ -215,7 +219,7 @@ class FeatureStore:
 
     def open(self, count: int) -> FeatureSet:
         """The features of all `count` shards."""
-        return FeatureSet([read_shard(self.path(i)) for i in range(count)], self.key)
+        return FeatureSet([read_shard(self.path(i)) for i in range(count)], self.key, self.folder)
 
     def finish(self, features: FeatureSet) -> None:
         """Mark the store as complete with these features, which are all its shards."""
