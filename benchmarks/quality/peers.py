@@ -7,11 +7,12 @@ Package versions and what each does are in docs/quality.md.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from benchmarks.quality.features import DEFAULT, LAST
+from benchmarks.quality.features import DEFAULT, LAST, in_order
 from benchmarks.quality.tasks import Labelled, Task, label_rows
 from partdisc.discovery import DeepFeatureFactorization
 from partdisc.discovery.scaling import (
@@ -34,9 +35,13 @@ def dff_of_the_paper(task: Task) -> Labelled:
         dff = DeepFeatureFactorization(
             task.group.num_parts + 1, solver="mu", init="random", max_iter=MAX_ITER, tol=1e-4, seed=task.seed
         )
-        dff.fit_features(features)
-        rows = features.matrix()
-        return label_rows(task, LAST, shares(dff._activations(rows).numpy()))
+        found = dff.fit_features(features).predict_features(features)
+        positions = in_order(LAST, features, task.group)
+        maps = [
+            replace(found[n], size=image.size, image_id=image.id)
+            for n, image in zip(positions, task.group.images, strict=True)
+        ]
+        return Labelled(dff.num_parts, [m.to_labels() for m in maps], maps)
 
 
 def grad_cam(task: Task) -> Labelled:

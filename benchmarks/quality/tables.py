@@ -224,6 +224,6 @@ def _extraction_cell(bench: Mapping[str, Any]) -> str:
 
 
 def _cost_cell(row: Mapping[str, Any] | None) -> str:
-    if row is None or "seconds" not in row:
+    if row is None or not row.get("peak_mib"):  # failed, or made from what another row left
         return "–"
     return f"{row['seconds']:.1f} / {row['peak_mib']:.0f}"
