@@ -23,6 +23,7 @@ from partdisc.errors import PartdiscError
 # command -> what `partdisc --help` says of it; the module is partdisc.cli.<command with - as _>
 COMMANDS = {
     "discover": "discover the parts in a folder of images",
+    "foreground": "find the objects alone: foreground masks",
     "name": "name discovered parts",
     "dataset": "describe, validate or convert an annotated set",
     "evaluate": "score part masks against an annotation",

@@ -19,7 +19,15 @@ import torch
 from torch import Tensor
 
 from partdisc.data import ImageList, list_images
-from partdisc.discovery.inside import RowsInside, fit_stage, small_images, with_background
+from partdisc.discovery.inside import (
+    Masks,
+    RowsInside,
+    find_masks,
+    fit_stage,
+    foreground_of,
+    small_images,
+    with_background,
+)
 from partdisc.errors import ConfigError, DataError, NotFittedError
 from partdisc.features import (
     DEFAULT_BACKBONE,
@@ -52,7 +60,8 @@ class PartDiscoverer(ABC):
         weights: weights of the backbone: "auto", "random", or a file.
         image_size: long side in pixels to which images are resized.
         foreground: "auto" first learns which cells belong to the objects, and parts lie inside them; "none" does
-            not, and every cell belongs to a part; a single estimator of `partdisc.foreground` by its name.
+            not, and every cell belongs to a part; a single estimator of `partdisc.foreground` by its name; or where
+            masks are (see `partdisc.foreground.open_masks`), from which a foreground for other images is learnt.
         feature_dtype: dtype in which features are kept.
         batch_size: images of one batch.
         workers: processes that decode images ahead.
@@ -67,6 +76,7 @@ class PartDiscoverer(ABC):
     """
 
     method: ClassVar[str]
+    part_names: ClassVar[tuple[str, ...] | None] = None  # where a method knows them
 
     num_parts: int
     _: KW_ONLY
@@ -118,17 +128,24 @@ class PartDiscoverer(ABC):
 
     # -- the contract ----------------------------------------------------------------------------------------------
 
-    def fit(self: Self, images: Any) -> Self:
-        """Learn parts from images: anything that `partdisc.data.list_images` takes."""
+    def fit(self: Self, images: Any, foreground: Masks | None = None) -> Self:
+        """Learn parts from images: anything that `partdisc.data.list_images` takes.
+
+        `foreground` may hold masks (H, W) in [0, 1] of any size by image id, in place of the attribute `foreground`.
+        """
         listed = images if isinstance(images, ImageList) else list_images(images)
-        self.learn(listed, self.extract(listed))
+        self.learn(listed, self.extract(listed), foreground=foreground)
         return self
 
-    def predict(self, images: Any) -> list[PartMaps]:
-        """Part maps of images, in the order of the images; unreadable ones are left out."""
+    def predict(self, images: Any, foreground: Masks | None = None) -> list[PartMaps]:
+        """Part maps of images, in the order of the images; unreadable ones are left out.
+
+        `foreground` may hold masks by image id, as in `fit`; other images have the foreground that was learnt.
+        """
         self._check_fitted()
         listed = images if isinstance(images, ImageList) else list_images(images)
-        maps = {m.image_id: m for m in self.iter_maps(self.extract(listed), images=listed)}
+        found = self.iter_maps(self.extract(listed), images=listed, foreground=foreground)
+        maps = {m.image_id: m for m in found}
         return [maps[record.id] for record in listed.records if record.id in maps]
 
     def extract(self, images: Any) -> FeatureSet:
@@ -155,6 +172,7 @@ class PartDiscoverer(ABC):
         *,
         folder: Path | None = None,
         progress: Callable[[str, int], Progress] | None = None,
+        foreground: Masks | None = None,
     ) -> FeatureSet:
         """Learn parts from images whose features are known already: what a run calls.
 
@@ -163,22 +181,26 @@ class PartDiscoverer(ABC):
             features: as `extract` gives them.
             folder: for what a method that trains needs to go on where it stopped.
             progress: makes the progress of a stage with so many items.
+            foreground: masks by image id, as in `fit`.
 
         Returns:
             The features on which `iter_maps` works; others than given where learning changed the backbone.
         """
-        self._learn_parts(features, images)
+        self._learn_parts(features, images, foreground)
         return features
 
-    def _learn_parts(self, features: FeatureSet, images: ImageList | None) -> None:
+    def _learn_parts(
+        self, features: FeatureSet, images: ImageList | None, masks: Masks | None = None
+    ) -> None:
         self._check_learnable(features)
         backbone = None if images is None else self.get_backbone()
+        masks = find_masks(self.foreground, images) if masks is None else masks
         # learnt from a bounded sample: nothing that processes would have to share
         self.foreground_ = self.processes.from_first(
-            lambda: fit_stage(self.foreground, backbone, features, images, self.seed)
+            lambda: fit_stage(self.foreground, backbone, features, images, self.seed, masks)
         )
         pictures = None if images is None else small_images(features, images, pixels=1)
-        inside = RowsInside(features, self.foreground_, pictures, self.processes)
+        inside = RowsInside(features, self.foreground_, masks, pictures, self.processes)
         self._check_learnable(inside)
         self._fit_features(inside)
         self._settle(inside)
@@ -190,8 +212,9 @@ class PartDiscoverer(ABC):
                 f"Expected num_parts as a whole number within 1..{MAX_PARTS}, but got {self.num_parts!r}."
             )
         if rows < self.num_parts:
+            inside = " inside the foreground" if isinstance(features, RowsInside) else ""
             raise DataError(
-                f"Expected at least {self.num_parts} grid cells for {self.num_parts} parts, but got {rows}."
+                f"Expected at least {self.num_parts} grid cells{inside} for {self.num_parts} parts, but got {rows}."
             )
 
     def _settle(self, features: FeatureSet | RowsInside) -> None:
@@ -209,10 +232,12 @@ class PartDiscoverer(ABC):
         indices: Iterable[int] | None = None,
         *,
         images: ImageList | None = None,
+        foreground: Masks | None = None,
     ) -> Iterator[PartMaps]:
         """Part maps one by one, of all images or those at `indices`, in constant memory.
 
-        `images` are for methods that look at them again; features suffice.
+        `images` are for methods that look at them again; features suffice. `foreground` may hold masks by image id,
+        as in `fit`.
         """
         self._check_fitted()
         if features.num_channels != self.num_channels_:
@@ -221,9 +246,8 @@ class PartDiscoverer(ABC):
             )
         for index in range(len(features)) if indices is None else indices:
             entry = features.entries[index]
-            rows = features[index].flatten(0, 1)
-            scores = self._part_scores(rows).unflatten(0, entry.grid)
-            inside = None if self.foreground_ is None else self.foreground_(rows).unflatten(0, entry.grid)
+            scores = self._part_scores(features[index].flatten(0, 1)).unflatten(0, entry.grid)
+            inside = foreground_of(features, index, self.foreground_, foreground)
             yield PartMaps(with_background(scores, inside), entry.size, entry.content, entry.id)
 
     @property

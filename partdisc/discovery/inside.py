@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,17 @@ from partdisc.data import ImageList, decode_image
 from partdisc.errors import ConfigError
 from partdisc.features import Backbone
 from partdisc.foreground import (
+    ALPHA,
     AUTO,
     CLASS_ESTIMATORS,
     ESTIMATORS,
     LinearForeground,
     class_logits,
     fit_foreground,
+    fit_to_masks,
     grid_image,
+    lay_on_grid,
+    open_masks,
 )
 from partdisc.processes import ALONE, Processes
 from partdisc.store.features import FeatureSet
@@ -27,24 +32,52 @@ from partdisc.store.features import FeatureSet
 NONE = "none"
 INSIDE = 0.5  # probability of foreground from which a cell belongs to the object
 PIXELS = 4  # of the small image, along a cell's side
+STAGES = ("auto", NONE, *ESTIMATORS, *CLASS_ESTIMATORS)
+
+Masks = Mapping[str, np.ndarray]  # of images by id: foreground, float (H, W) in [0, 1], of any size
 
 
 def check_foreground(name: str) -> str:
-    """Check the name of a foreground stage and return it.
+    """Check what a foreground stage is called and return it: a name, or where masks are.
 
     Raises:
-        ConfigError: if there is none of that name.
+        ConfigError: if there is none of that name, and no such file or folder.
     """
-    known = ("auto", NONE, *ESTIMATORS, *CLASS_ESTIMATORS)
-    if name not in known:
-        raise ConfigError(f"Expected --foreground of {', '.join(known)}, but got {name!r}.")
+    if names_masks(name) and name != ALPHA and not Path(name).exists():
+        known = ", ".join((*STAGES, ALPHA))
+        raise ConfigError(
+            f"Expected --foreground of {known}, or a folder or COCO file of masks, but got {name!r}."
+        )
     return name
 
 
+def names_masks(foreground: str) -> bool:
+    """Whether a foreground is not a stage's name, but says where masks are."""
+    return foreground not in STAGES
+
+
+def find_masks(foreground: str, images: ImageList | None) -> Masks | None:
+    """The masks of images, if `foreground` says where they are.
+
+    Raises:
+        ConfigError: if there are masks and no images.
+    """
+    if not names_masks(check_foreground(foreground)):
+        return None
+    if images is None:
+        raise ConfigError(f"The foreground masks of {foreground} need images to belong to: use fit.")
+    return open_masks(foreground, images)
+
+
 def fit_stage(
-    name: str, backbone: Backbone | None, features: FeatureSet, images: ImageList | None, seed: int
+    name: str,
+    backbone: Backbone | None,
+    features: FeatureSet,
+    images: ImageList | None,
+    seed: int,
+    masks: Masks | None = None,
 ) -> LinearForeground | None:
-    """Learn the foreground of images, without labels.
+    """Learn the foreground of images, without labels or from masks.
 
     Args:
         name: "auto", "none", or one estimator.
@@ -52,10 +85,13 @@ def fit_stage(
         features: of all images.
         images: the images, for cuts along their edges; None leaves the cuts out.
         seed: of all random numbers.
+        masks: what to learn instead.
 
     Returns:
         None for "none".
     """
+    if masks is not None:
+        return fit_to_masks(features, masks, seed=seed)
     if check_foreground(name) == NONE:
         return None
     return fit_foreground(
@@ -65,6 +101,16 @@ def fit_stage(
         logits=None if backbone is None else _logits_on_cpu(backbone),
         seed=seed,
     )
+
+
+def foreground_of(
+    features: FeatureSet, index: int, learnt: LinearForeground | None, masks: Masks | None
+) -> Tensor | None:
+    """Probability of foreground (h, w) of one image: by its mask, else by what was learnt, else None."""
+    entry = features.entries[index]
+    if masks is not None and entry.id in masks:
+        return lay_on_grid(masks[entry.id], entry)
+    return None if learnt is None else learnt(features[index])
 
 
 def small_images(
@@ -97,6 +143,7 @@ class RowsInside:
     Args:
         features: of all images.
         foreground: decides; None keeps every row.
+        masks: decide for the images that have one.
         pictures: gives image `index`, (h, w, 3) uint8, a pixel a cell; None where only features are known.
         processes: those that learn together; the rows are those of this one's share of the images.
     """
@@ -105,17 +152,17 @@ class RowsInside:
         self,
         features: FeatureSet,
         foreground: LinearForeground | None,
+        masks: Masks | None = None,
         pictures: Callable[[int], np.ndarray] | None = None,
         processes: Processes = ALONE,
     ) -> None:
-        self.features, self.foreground, self.pictures = features, foreground, pictures
+        self.features, self.foreground, self.masks, self.pictures = features, foreground, masks, pictures
         self.processes, self._own = processes, features.part(processes.share(len(features)))
         self.key: dict[str, Any] = features.key
         self.scratch = features.scratch
         self.num_channels = features.num_channels
-        self._count = self._own.shape[0]
-        if foreground is not None:
-            self._count = sum(len(block) for block in self.blocks())
+        self._keep = self._cells_inside()
+        self._count = self._own.shape[0] if self._keep is None else int(self._keep.sum())
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -127,10 +174,26 @@ class RowsInside:
         """Rows inside, of all processes."""
         return sum(self.processes.gather(self._count))
 
+    def foreground_of(self, index: int) -> Tensor | None:
+        """Probability of foreground (h, w) of one image; None where every cell is inside."""
+        return foreground_of(self.features, index, self.foreground, self.masks)
+
+    def _cells_inside(self) -> Tensor | None:
+        """(M,) bool, in the order of this process's rows."""
+        if self.foreground is None:
+            return None
+        own = self._own
+        maps = [foreground_of(own, i, self.foreground, self.masks) for i in range(len(own))]
+        return torch.cat(
+            [torch.empty(0, dtype=torch.bool), *(m.flatten() > INSIDE for m in maps if m is not None)]
+        )
+
     def blocks(self, max_rows: int = 65536) -> Iterator[Tensor]:
         """Rows inside in blocks (m, C), m <= max_rows."""
+        start = 0
         for block in self._own.blocks(max_rows):
-            inside = block if self.foreground is None else block[self.foreground(block) > INSIDE]
+            inside = block if self._keep is None else block[self._keep[start : start + len(block)]]
+            start += len(block)
             if len(inside):
                 yield inside
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ import torch
 
 from partdisc.data import ImageList
 from partdisc.discovery.base import PartDiscoverer
-from partdisc.discovery.inside import small_images
+from partdisc.discovery.inside import INSIDE, Masks, small_images
+from partdisc.foreground import resize_mask
 from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
@@ -19,10 +22,11 @@ from partdisc.refinement import refine_by_colour
 from partdisc.render.palette import part_palette
 from partdisc.store import maps as map_store
 from partdisc.store.features import FeatureEntry, FeatureSet
-from partdisc.store.masks import MaskEntry, MaskSet, write_index, write_mask
+from partdisc.store.masks import MaskEntry, MaskSet, write_grey, write_index, write_mask
 
 GROUP = 64  # images whose maps share a shard
 MIN_GROUPS = 16  # of small jobs too, so that several processes share them
+_READING = threading.Lock()  # readers of files silence warnings, which is not for two threads at once
 
 
 def write_parts(
@@ -35,6 +39,8 @@ def write_parts(
     refinement: str = "auto",
     progress: Callable[[str, int], Progress],
     processes: Processes = ALONE,
+    foreground: Masks | None = None,
+    soft_foreground: bool = False,
 ) -> MaskSet:
     """Write `parts/` of a run; groups of images that are there already are skipped, processes share the rest.
 
@@ -48,10 +54,16 @@ def write_parts(
             knows a background.
         progress: makes the progress of a stage with so many items.
         processes: those that write together.
+        foreground: masks by image id: parts fill them to the pixel, and the rest is background.
+        soft_foreground: whether the first part's probability is written too, as `foreground/<id>.png` of the run.
     """
     masks = MaskSet(root / "parts", discoverer.num_parts_, part_palette(discoverer.num_parts_))
     masks.images_root = str(images.root.absolute())
-    refine = refinement == "colour" or (refinement == "auto" and discoverer.has_background)
+    masks.part_names = None if discoverer.part_names is None else list(discoverer.part_names)
+    writer = _Writer(masks, foreground or {}, root / "foreground" if soft_foreground else None)
+    refine = refinement == "colour" or (
+        refinement == "auto" and (discoverer.has_background or bool(foreground))
+    )
     load = small_images(features, images)
     size = min(GROUP, -(-len(features) // MIN_GROUPS))
     groups = [range(i, min(i + size, len(features))) for i in range(0, len(features), size)]
@@ -63,9 +75,9 @@ def write_parts(
     with progress("masks", len(features)) as bar, ThreadPoolExecutor(2, initializer=_one_thread) as pool:
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
         for number in todo:
-            found = list(discoverer.iter_maps(features, groups[number], images=images))
+            found = list(discoverer.iter_maps(features, groups[number], images=images, foreground=foreground))
             pictures = [load(i) if refine else None for i in groups[number]]
-            for _ in pool.map(lambda m, picture: _write_one(masks, m, picture), found, pictures):
+            for _ in pool.map(writer.write, found, pictures):
                 bar.advance()
             if maps:
                 map_store.write_maps(map_store.shard_path(masks.folder / "maps", number), found)
@@ -102,9 +114,32 @@ def refined(maps: PartMaps, picture: np.ndarray) -> PartMaps:
     return PartMaps(found, maps.size, (rows * pixels, columns * pixels), maps.image_id)
 
 
-def _write_one(masks: MaskSet, maps: PartMaps, picture: np.ndarray | None) -> None:
-    labels = (maps if picture is None else refined(maps, picture)).to_labels()
-    write_mask(masks.folder / mask_name(maps.image_id), labels, masks.palette)
+def labels_within(maps: PartMaps, mask: np.ndarray) -> np.ndarray:
+    """Labels of maps whose foreground is given: a part wherever the mask (H, W) says object, else 0."""
+    parts = maps.maps.copy()
+    parts[0] = 0
+    labels = replace(maps, maps=parts).to_labels()
+    return np.where(mask > INSIDE, labels, 0).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes what belongs to one image; `soft` is the folder of soft foreground masks, where they are wanted."""
+
+    masks: MaskSet
+    foreground: Masks
+    soft: Path | None
+
+    def write(self, maps: PartMaps, picture: np.ndarray | None) -> None:
+        fine, mask = maps if picture is None else refined(maps, picture), None
+        if maps.image_id in self.foreground:
+            with _READING:
+                mask = resize_mask(self.foreground[maps.image_id], maps.size)
+        if self.soft is not None:
+            inside = fine.resized()[1] if mask is None else mask
+            write_grey(self.soft / f"{maps.image_id}.png", inside)
+        labels = fine.to_labels() if mask is None else labels_within(fine, mask)
+        write_mask(self.masks.folder / mask_name(maps.image_id), labels, self.masks.palette)
 
 
 def _is_written(masks: MaskSet, features: FeatureSet, group: Sequence[int], number: int, maps: bool) -> bool:

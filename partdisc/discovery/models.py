@@ -8,6 +8,7 @@ from typing import Any
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.clustering import FeatureClustering
 from partdisc.discovery.dff import DeepFeatureFactorization
+from partdisc.discovery.object import ObjectForeground
 from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.discovery.two_stage import TwoStageClustering
 from partdisc.errors import ArtifactError, ConfigError
@@ -18,7 +19,13 @@ from partdisc.store.model import read_model
 
 METHODS: dict[str, type[PartDiscoverer]] = {
     cls.method: cls
-    for cls in (DeepFeatureFactorization, FeatureClustering, TwoStageClustering, CoPartSegmentation)
+    for cls in (
+        DeepFeatureFactorization,
+        FeatureClustering,
+        TwoStageClustering,
+        CoPartSegmentation,
+        ObjectForeground,
+    )
 }
 
 

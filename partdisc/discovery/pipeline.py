@@ -18,10 +18,12 @@ from typing import Any
 from partdisc.data import ImageList, list_images
 from partdisc.discovery.base import PartDiscoverer, resolve_device
 from partdisc.discovery.figures import write_figures
+from partdisc.discovery.inside import names_masks
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.models import create_discoverer, load_discoverer, save_and_reload
 from partdisc.discovery.numbering import number_like
-from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute
+from partdisc.discovery.object import ObjectForeground
+from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute, absolute_foreground
 from partdisc.errors import ConfigError, DataError
 from partdisc.features.extraction import (
     ExtractionPlan,
@@ -30,6 +32,7 @@ from partdisc.features.extraction import (
     plan_extraction,
     run_extraction,
 )
+from partdisc.foreground import GivenMasks, open_masks
 from partdisc.processes import Processes
 from partdisc.progress import Progress, StepLog
 from partdisc.store import files
@@ -77,6 +80,8 @@ def discover(
         PartdiscError: for everything the caller can mend; the message says how.
     """
     settings["apply"], settings["like"] = absolute(settings.get("apply")), absolute(settings.get("like"))
+    if "foreground" in settings:
+        settings["foreground"] = absolute_foreground(settings["foreground"])
     chosen = DiscoverSettings(num_parts=num_parts, **settings)
     runtime = Runtime(device, workers, storage, verbosity, max_memory)
     chosen.check()
@@ -172,6 +177,7 @@ class _Pipeline:
             backbone=discoverer.get_backbone().describe(),
             skipped=skipped,
         )
+        masks = self._given_masks(images)
         features = self._extract(discoverer, images)
         skipped += features.skipped
         if settings.strict and features.skipped:
@@ -179,9 +185,9 @@ class _Pipeline:
         if not len(features):
             raise DataError(f"No image could be decoded. {_first_skipped(skipped)}")
         if not learnt:
-            features = self._learn(discoverer, images, features)
+            features = self._learn(discoverer, images, features, masks)
             save_and_reload(discoverer, self.root / "model", processes)
-        masks = write_parts(
+        labelled = write_parts(
             self.root,
             discoverer,
             features,
@@ -190,15 +196,17 @@ class _Pipeline:
             refinement=settings.refine,
             progress=self._progress,
             processes=processes,
+            foreground=masks,
+            soft_foreground=isinstance(discoverer, ObjectForeground),
         )
         if processes.first:
-            write_figures(self.root, masks, overlays=settings.overlays, progress=self._progress)
+            write_figures(self.root, labelled, overlays=settings.overlays, progress=self._progress)
             if not settings.keep_features:
                 shutil.rmtree(self.root / "features", ignore_errors=True)
-        counts = {"images": len(masks), "skipped": len(skipped), "other_files": images.ignored}
+        counts = {"images": len(labelled), "skipped": len(skipped), "other_files": images.ignored}
         self._record(
             "done",
-            num_parts=masks.num_parts,
+            num_parts=labelled.num_parts,
             part_areas=discoverer.areas_.tolist(),
             counts=counts,
             skipped=skipped,
@@ -267,7 +275,21 @@ class _Pipeline:
             return not fits_in_memory(num_bytes, self.runtime.budget)
         return self.runtime.storage == "disk"
 
-    def _learn(self, discoverer: PartDiscoverer, images: ImageList, features: FeatureSet) -> FeatureSet:
+    def _given_masks(self, images: ImageList) -> GivenMasks | None:
+        """The masks the user gave, found before anything long begins."""
+        if not names_masks(self.settings.foreground):
+            return None
+        masks = open_masks(self.settings.foreground, images)
+        self._record(masks=masks.facts())
+        for line in masks.lines():
+            self._say(line)
+        if masks.missing and self.settings.strict:
+            raise DataError(f"Expected a foreground mask for every image (--strict). {masks.lines()[-1]}")
+        return masks
+
+    def _learn(
+        self, discoverer: PartDiscoverer, images: ImageList, features: FeatureSet, masks: GivenMasks | None
+    ) -> FeatureSet:
         """Learn; returns the features that the parts are read off."""
         if self.settings.apply is None:
             self._say(
@@ -276,7 +298,11 @@ class _Pipeline:
             given = features
             discoverer.processes, discoverer.budget = self.processes, self.runtime.budget
             features = discoverer.learn(
-                images, features, folder=self.root / "checkpoints", progress=self._progress
+                images,
+                features,
+                folder=self.root / "checkpoints",
+                progress=self._progress,
+                foreground=masks,
             )
             if features is not given and self.processes.first:  # those on disk are of no use any more
                 shutil.rmtree(self.root / "features", ignore_errors=True)

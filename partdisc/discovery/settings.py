@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from partdisc.discovery.inside import check_foreground
+from partdisc.discovery.inside import ALPHA, check_foreground, names_masks
 from partdisc.errors import ConfigError
 from partdisc.features import DEFAULT_BACKBONE
 from partdisc.processes import on_this_machine
@@ -33,7 +33,8 @@ class DiscoverSettings:
     Attributes:
         num_parts: K; required unless `apply` names a model.
         method: "dff" or "kmeans".
-        foreground: "auto" (parts lie inside the objects), "none", or one estimator of `partdisc.foreground`.
+        foreground: "auto" (parts lie inside the objects), "none", one estimator of `partdisc.foreground`, or where
+            masks are: "alpha", a folder, a COCO file; see `partdisc.foreground.open_masks`.
         refine: how masks are refined to pixels: "colour", "none", or "auto": by colour where there is a foreground.
         backbone, layers, weights, feature_dtype, batch_size, seed: see `PartDiscoverer`.
         image_size: long side in pixels; None means the method's default, or what an applied model was made with.
@@ -43,7 +44,7 @@ class DiscoverSettings:
         overlays: how many images get an overlay picture, evenly chosen; None means all.
         keep_features: whether features stay on disk.
         limit: at most this many images.
-        strict: whether an unreadable image is an error.
+        strict: whether an unreadable image, or one without a mask where masks are given, is an error.
         options: options of the method.
     """
 
@@ -94,6 +95,8 @@ class DiscoverSettings:
     def _check_apply(self) -> None:
         usual = DiscoverSettings()
         given = [words for name, words in OF_THE_MODEL.items() if getattr(self, name) != getattr(usual, name)]
+        if names_masks(self.foreground):  # of the images to apply it to
+            given.remove("--foreground")
         if given:
             raise ConfigError(f"Expected no {' or '.join(given)} beside --apply: the model has its own.")
 
@@ -143,3 +146,9 @@ class Runtime:
 def absolute(path: str | os.PathLike[str] | None) -> str | None:
     """A path that means the same from any folder."""
     return None if path is None else str(Path(path).absolute())
+
+
+def absolute_foreground(foreground: str | os.PathLike[str]) -> str:
+    """A foreground whose masks are found from any folder; names stay."""
+    name = str(foreground)
+    return str(Path(name).absolute()) if names_masks(name) and name != ALPHA else name

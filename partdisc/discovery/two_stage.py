@@ -73,5 +73,5 @@ class TwoStageClustering(PartDiscoverer):
 
 
 def _inside(features: RowsInside, index: int) -> Tensor:
-    cells = features.features[index]
-    return torch.ones(cells.shape[:2]) if features.foreground is None else features.foreground(cells)
+    found = features.foreground_of(index)
+    return torch.ones(features.features.entries[index].grid) if found is None else found

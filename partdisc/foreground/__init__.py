@@ -2,9 +2,10 @@
 
 from partdisc.foreground.auto import AUTO, CLASS_ESTIMATORS, ESTIMATORS, combine_evidence, fit_foreground
 from partdisc.foreground.classes import class_logits
-from partdisc.foreground.given import ALPHA, GivenMasks, open_masks
+from partdisc.foreground.given import ALPHA, GivenMasks, fit_to_masks, open_masks
 from partdisc.foreground.grids import grid_image
 from partdisc.foreground.logistic import LinearForeground
+from partdisc.foreground.mask_file import lay_on_grid, resize_mask
 
 __all__ = [
     "ALPHA",
@@ -16,6 +17,9 @@ __all__ = [
     "class_logits",
     "combine_evidence",
     "fit_foreground",
+    "fit_to_masks",
     "grid_image",
+    "lay_on_grid",
     "open_masks",
+    "resize_mask",
 ]

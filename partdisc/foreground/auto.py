@@ -23,7 +23,7 @@ from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.border import border_clusters, border_contrast, centre_classifier, centre_prior
 from partdisc.foreground.classes import class_certainty, class_evidence
 from partdisc.foreground.cut import cut_to_grid
-from partdisc.foreground.grids import enlarge, minimum_error_threshold, pool_map, standardize
+from partdisc.foreground.grids import enlarge, evenly, minimum_error_threshold, pool_map, standardize
 from partdisc.foreground.joint import first_factor, spectral_cut
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.store.features import FeatureSet
@@ -82,7 +82,7 @@ def fit_foreground(
     """
     if not len(features):
         raise DataError("Expected features of at least one image, but got none.")
-    chosen = _evenly(len(features), SAMPLE_IMAGES)
+    chosen = evenly(range(len(features)), SAMPLE_IMAGES)
     maps = [features[i].float() for i in chosen]
     learner = _Learner(maps, seed)
     scores = combine_evidence(learner.scaled_maps(), maps, evidence=evidence, logits=logits, seed=seed)
@@ -170,9 +170,3 @@ def _soften(odds: Tensor, background: float, sureness: float = 1.0) -> Tensor:
     """Probabilities from scores of any scale; the `background` share of all cells ends below 0.5."""
     threshold = float(np.quantile(odds.numpy(), background))
     return torch.sigmoid(2 * sureness * (odds - threshold) / odds.std(correction=0).clamp(min=1e-6))
-
-
-def _evenly(count: int, most: int) -> list[int]:
-    if count <= most:
-        return list(range(count))
-    return [i * count // most for i in range(most)]

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from partdisc.data import ImageList, read_alpha
 from partdisc.data.annotations import AnnotatedImage, AnnotationSet
 from partdisc.data.annotations.coco import read_coco
 from partdisc.data.decoding import declares_alpha
 from partdisc.errors import ConfigError, DataError
+from partdisc.foreground.auto import SAMPLE_IMAGES, SAMPLE_ROWS
+from partdisc.foreground.grids import evenly
+from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.foreground.mask_file import (
-    check_header,
     holds_shades,
     lay_on_grid,
+    mask_size,
     read_levels,
     read_mask_file,
-    resize_mask,
 )
 from partdisc.metrics.pairing import pair_images
-from partdisc.store.features import FeatureEntry
+from partdisc.store.features import FeatureSet
 
 ALPHA = "alpha"
 SAMPLE = 32  # masks of a folder that the rule of shades looks at
@@ -33,32 +36,56 @@ SAMPLE = 32  # masks of a folder that the rule of shades looks at
 Reader = Callable[[], np.ndarray]
 
 
-@dataclass(frozen=True)
-class GivenMasks:
-    """Foreground masks of images, read when asked for.
+@dataclass(frozen=True, eq=False)
+class GivenMasks(Mapping[str, np.ndarray]):
+    """Foreground masks by image id, float32 (H, W) in [0, 1], of any size; each is read when asked for.
 
     Attributes:
-        source: what they were read from.
-        readers: by image id: gives float32 (H, W) in [0, 1], of any size.
+        source: what they are read from.
+        readers: by image id.
         soft: whether masks hold probabilities.
         missing: ids of the images without a mask.
+        distorted: ids of the images whose mask has other proportions.
     """
 
     source: str
     readers: Mapping[str, Reader] = field(repr=False)
     soft: bool
     missing: tuple[str, ...] = ()
+    distorted: tuple[str, ...] = ()
 
-    def __contains__(self, image_id: str) -> bool:
-        return image_id in self.readers
+    def __getitem__(self, image_id: str) -> np.ndarray:
+        return self.readers[image_id]()
 
-    def at_size(self, image_id: str, size: tuple[int, int]) -> np.ndarray:
-        """The mask of an image, float32 (H, W) in [0, 1], resized to `size`."""
-        return resize_mask(self.readers[image_id](), size)
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self.readers  # the inherited one would read the mask
 
-    def on_grid(self, entry: FeatureEntry) -> Tensor:
-        """The share of each grid cell that is object, float32 (h, w) in [0, 1]; see `lay_on_grid`."""
-        return lay_on_grid(self.readers[entry.id](), entry)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.readers)
+
+    def __len__(self) -> int:
+        return len(self.readers)
+
+    def facts(self) -> dict[str, Any]:
+        """What was found, for a run's record."""
+        found = {name: getattr(self, name) for name in ("source", "soft", "missing", "distorted")}
+        return {**found, "given": len(self)}
+
+    def lines(self) -> list[str]:
+        """What was found, as people are told."""
+        lines = [
+            f"{'soft' if self.soft else 'hard'} foreground masks of {len(self)} images from {self.source}"
+        ]
+        if self.distorted:
+            lines.append(
+                f"{len(self.distorted)} masks have other proportions than their images and are stretched (turned?), "
+                f"first: that of {self.distorted[0]}"
+            )
+        if self.missing:
+            lines.append(
+                f"{len(self.missing)} images have no mask but what was learnt, first: {self.missing[0]}"
+            )
+        return lines
 
 
 def open_masks(source: str | os.PathLike[str], images: ImageList) -> GivenMasks:
@@ -75,6 +102,7 @@ def open_masks(source: str | os.PathLike[str], images: ImageList) -> GivenMasks:
         DataError: if no image has a mask, or a mask cannot be used.
     """
     path = Path(source)
+    distorted: tuple[str, ...] = ()
     if str(source) == ALPHA:
         readers: dict[str, Reader] = _alpha_readers(images)
         soft = True
@@ -82,14 +110,39 @@ def open_masks(source: str | os.PathLike[str], images: ImageList) -> GivenMasks:
         readers, soft = _coco_readers(path, images), False
     elif path.is_dir():
         files = _mask_files(_masks_of_run(path), images)
-        soft = holds_shades(read_levels(files[id]) for id in _evenly(sorted(files), SAMPLE))
+        distorted = _distorted(files, images)
+        soft = holds_shades(read_levels(files[id]) for id in evenly(sorted(files), SAMPLE))
         readers = {id: functools.partial(read_mask_file, file, soft=soft) for id, file in files.items()}
     else:
         raise ConfigError(
             f"Expected foreground masks at {path}, a folder of PNGs or a COCO file, but there is nothing there."
         )
     missing = tuple(record.id for record in images.records if record.id not in readers)
-    return GivenMasks(str(source), readers, soft, missing)
+    return GivenMasks(str(source), readers, soft, missing, distorted)
+
+
+def fit_to_masks(features: FeatureSet, masks: Mapping[str, np.ndarray], *, seed: int = 0) -> LinearForeground:
+    """Learn given masks, so that the foreground of images without one can be told.
+
+    Args:
+        features: of all images.
+        masks: (H, W) in [0, 1] of any size, by image id.
+        seed: of the sample of cells.
+
+    Raises:
+        DataError: if none of the images has a mask.
+    """
+    known = [i for i, entry in enumerate(features.entries) if entry.id in masks]
+    if not known:
+        raise DataError("Expected a foreground mask of at least one of the images, but got none.")
+    chosen = evenly(known, SAMPLE_IMAGES)
+    rows = torch.cat([features[i].float().flatten(0, 1) for i in chosen])
+    entries = [features.entries[i] for i in chosen]
+    targets = torch.cat([lay_on_grid(masks[entry.id], entry).flatten() for entry in entries])
+    mean, scale = rows.mean(0), rows.std(0, correction=0).clamp(min=1e-6)
+    sample = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:SAMPLE_ROWS]
+    weight, bias = fit_logistic((rows[sample] - mean) / scale, targets[sample])
+    return LinearForeground(mean, scale, weight, bias)
 
 
 def _masks_of_run(path: Path) -> Path:
@@ -100,7 +153,7 @@ def _masks_of_run(path: Path) -> Path:
 
 
 def _mask_files(folder: Path, images: ImageList) -> dict[str, Path]:
-    """{image id: mask file}; every mask's header is looked at."""
+    """{image id: mask file}."""
     ids = [record.id for record in images.records]
     known, names = set(ids), {}
     for file in sorted(folder.rglob("*.[pP][nN][gG]")):
@@ -110,10 +163,19 @@ def _mask_files(folder: Path, images: ImageList) -> dict[str, Path]:
             names[whole if whole in known else name] = file
     if not names:
         raise DataError(f"Expected foreground masks in {folder}, but there is no PNG in it.")
-    found = {ids[i]: names[name] for i, name in _pairs(ids, list(names), folder, images.root)}
-    for file in found.values():
-        check_header(file)
-    return found
+    return {ids[i]: names[name] for i, name in _pairs(ids, list(names), folder, images.root)}
+
+
+def _distorted(files: Mapping[str, Path], images: ImageList) -> tuple[str, ...]:
+    """Ids of the images whose mask file has other proportions, from its header."""
+    found = []
+    for record in images.records:
+        if record.id in files:
+            height, width = mask_size(files[record.id])
+            # a mask that was made smaller is rounded to whole pixels
+            if abs(width * record.height - height * record.width) > max(record.width, record.height):
+                found.append(record.id)
+    return tuple(found)
 
 
 def _pairs(ids: list[str], names: list[str], source: Path, root: Path) -> Iterable[tuple[int, str]]:
@@ -162,7 +224,3 @@ def _alpha(path: Path) -> np.ndarray:
     if alpha is None:
         raise DataError(f"Expected {path} to have an alpha channel, but it has none any more.")
     return alpha.astype(np.float32) / 255
-
-
-def _evenly(items: list[str], count: int) -> list[str]:
-    return [items[i * len(items) // count] for i in range(count)] if len(items) > count else items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +15,18 @@ from partdisc.store.features import FeatureEntry
 
 LEVELS = 256  # of the histogram a threshold is sought in
 SMALLEST_SIDE = 0.02
+
+Item = TypeVar("Item")
+
+
+def evenly(items: Sequence[Item], most: int) -> Sequence[Item]:
+    """At most so many items, evenly spaced.
+
+    >>> evenly("abcdef", 3)
+    ['a', 'c', 'e']
+    """
+    count = len(items)
+    return items if count <= most else [items[i * count // most] for i in range(most)]
 
 
 def pool_map(features: Tensor, cells: int) -> Tensor:

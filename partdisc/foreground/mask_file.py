@@ -27,10 +27,14 @@ SHADE = 64  # the lowest level that labels are not expected to reach
 CELL_PIXELS = 4  # of a mask, along a cell's side, when it is laid on a grid
 
 
-def check_header(path: str | os.PathLike[str]) -> None:
-    """Raise a DataError if a file is no image that can be a mask; its pixels are not decoded."""
-    with _opened(path):
-        pass
+def mask_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """(H, W) of a mask file, from its header alone.
+
+    Raises:
+        DataError: if it is no image that can be a mask.
+    """
+    with _opened(path) as image:
+        return image.height, image.width
 
 
 def read_levels(path: str | os.PathLike[str]) -> np.ndarray:

@@ -41,6 +41,14 @@ def write_mask(path: str | os.PathLike[str], labels: np.ndarray, palette: Sequen
     files.write_bytes(path, encode_mask(labels, palette))
 
 
+def write_grey(path: str | os.PathLike[str], values: np.ndarray) -> None:
+    """Write values (H, W) in [0, 1] as an 8-bit grey PNG, whole or not at all: a soft mask, 255 where it is sure."""
+    buffer = io.BytesIO()
+    levels = np.floor(np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+    Image.fromarray(levels).save(buffer, format="PNG", compress_level=1)
+    files.write_bytes(path, buffer.getvalue())
+
+
 def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a single-channel 8-bit mask, palette or grey.
 

@@ -9,6 +9,8 @@ import torch
 from partdisc.discovery import PartDiscoverer, load_discoverer
 from partdisc.errors import ArtifactError, ConfigError, DataError, NotFittedError
 from partdisc.features import create_backbone
+from partdisc.foreground import lay_on_grid
+from partdisc.store.features import FeatureEntry
 from tests.discovery.conftest import paint_images
 
 
@@ -159,3 +161,40 @@ class DiscovererContract:
     def test_an_unknown_device_is_told(self, make):
         with pytest.raises(ConfigError, match="device"):
             make(device="tpu9").fit(paint_images(1))
+
+    def test_parts_lie_within_the_masks_that_are_given(self, make, tmp_path, monkeypatch, tiny_backbone):
+        """The blue floor is masked out: it is background, also in new images, and no part is made of it."""
+        monkeypatch.setattr("partdisc.discovery.models.create_backbone", lambda *a, **k: tiny_backbone)
+        images = paint_images()
+        masks = {f"image_{i:05d}": floor_masked(image) for i, image in enumerate(images)}
+        method = make(num_parts=2).fit(images, foreground=masks)
+        assert method.has_background
+        for maps in method.predict(images, foreground=masks):
+            inside = lay_on_grid(masks[maps.image_id], entry_of(maps)).numpy()
+            np.testing.assert_allclose(maps.maps[0], 1 - inside, atol=1e-5)
+            np.testing.assert_allclose(maps.maps.sum(0), 1, atol=1e-5)
+        method.save(tmp_path)
+        new = paint_images(seed=1)
+        for found in (method.predict(new), load_discoverer(tmp_path).predict(new)):
+            agree = [
+                ((m.to_labels() > 0) == (floor_masked(i) > 0)).mean() for m, i in zip(found, new, strict=True)
+            ]
+            assert np.mean(agree) > 0.8
+
+    def test_masks_need_images_and_cells(self, make, tmp_path):
+        maps = [torch.rand(6, 5, 8) for _ in range(2)]
+        with pytest.raises(ConfigError, match="need images to belong to: use fit"):
+            make(foreground=str(tmp_path)).fit_features(maps)
+        images = paint_images()
+        nothing = {f"image_{i:05d}": np.zeros((4, 4), np.float32) for i in range(len(images))}
+        with pytest.raises(DataError, match=r"at least 3 grid cells"):
+            make().fit(images, foreground=nothing)
+
+
+def floor_masked(image):
+    """What of a painted image is not its blue floor, float32 (H, W)."""
+    return (image[..., 2] < 128).astype(np.float32)
+
+
+def entry_of(maps):
+    return FeatureEntry(maps.image_id, maps.size, maps.maps.shape[1:], maps.content)

@@ -8,7 +8,8 @@ from PIL import Image
 
 from partdisc.data import list_images
 from partdisc.errors import ConfigError, DataError
-from partdisc.foreground import open_masks
+from partdisc.foreground import fit_to_masks, open_masks, resize_mask
+from partdisc.store.features import FeatureSet
 
 SIZE = (6, 8)
 
@@ -44,7 +45,7 @@ def test_a_folder_mirrors_the_images(images, tmp_path, ending):
     masks = open_masks(folder, images)
     assert (masks.missing, masks.soft) == ((), False)
     for number, record in enumerate(images):
-        np.testing.assert_array_equal(masks.at_size(record.id, SIZE), mask_of(number))
+        np.testing.assert_array_equal(masks[record.id], mask_of(number))
 
 
 def test_images_without_a_mask_are_named(images, tmp_path):
@@ -61,13 +62,21 @@ def test_one_soft_mask_makes_the_folder_soft(images, tmp_path):
     Image.fromarray(faint).save(folder / "a" / "2.png")
     masks = open_masks(folder, images)
     assert masks.soft
-    np.testing.assert_allclose(masks.at_size("a/2.jpg", SIZE), faint / 255, rtol=1e-6)
-    np.testing.assert_array_equal(masks.at_size("a/1.jpg", SIZE), mask_of(0))
+    np.testing.assert_allclose(masks["a/2.jpg"], faint / 255, rtol=1e-6)
+    np.testing.assert_array_equal(masks["a/1.jpg"], mask_of(0))
 
 
 def test_masks_of_another_size_are_resized(images, tmp_path):
     folder = write(tmp_path / "masks", {"a/1.png": np.kron(mask_of(0), np.ones((5, 5)))})
-    np.testing.assert_allclose(open_masks(folder, images).at_size("a/1.jpg", SIZE), mask_of(0), atol=1e-6)
+    np.testing.assert_allclose(
+        resize_mask(open_masks(folder, images)["a/1.jpg"], SIZE), mask_of(0), atol=1e-6
+    )
+
+
+def test_masks_of_other_proportions_are_named(images, tmp_path):
+    small = mask_of(1)[::2, ::2]
+    folder = write(tmp_path / "masks", {"a/1.png": mask_of(0).T, "a/2.png": small, "b/1.png": mask_of(2)})
+    assert open_masks(folder, images).distorted == ("a/1.jpg",)
 
 
 def test_the_opacity_of_the_images_is_a_mask(tmp_path):
@@ -79,7 +88,7 @@ def test_the_opacity_of_the_images_is_a_mask(tmp_path):
     images = list_images(tmp_path / "images")
     masks = open_masks("alpha", images)
     assert (masks.missing, masks.soft) == (("whole.png",), True)
-    np.testing.assert_allclose(masks.at_size("cut.png", SIZE), alpha / 255, rtol=1e-6)
+    np.testing.assert_allclose(masks["cut.png"], alpha / 255, rtol=1e-6)
     (tmp_path / "images" / "cut.png").unlink()
     with pytest.raises(DataError, match=r"None of the 1 images in .*images has an alpha channel"):
         open_masks("alpha", list_images(tmp_path / "images"))
@@ -109,8 +118,8 @@ def test_the_instances_of_a_coco_file_are_united(images, tmp_path):
     masks = open_masks(file, images)
     expected = np.zeros(SIZE, bool)
     expected[0:2, 0:3] = expected[1:3, 2:8] = True
-    np.testing.assert_array_equal(masks.at_size("a/1.jpg", SIZE), expected)
-    assert not masks.at_size("b/1.jpg", SIZE).any()  # listed, and nothing is there
+    np.testing.assert_array_equal(masks["a/1.jpg"], expected)
+    assert not masks["b/1.jpg"].any()  # listed, and nothing is there
     assert masks.missing == ("a/2.jpg",)
 
 
@@ -118,9 +127,9 @@ def test_a_run_stands_for_its_masks(images, tmp_path):
     run = tmp_path / "RUN"
     write(run / "parts" / "masks", {"a/1.jpg.png": mask_of(0)})
     (run / "run.json").write_text("{}")
-    np.testing.assert_array_equal(open_masks(run, images).at_size("a/1.jpg", SIZE), mask_of(0))
+    np.testing.assert_array_equal(open_masks(run, images)["a/1.jpg"], mask_of(0))
     write(run / "foreground", {"a/1.jpg.png": mask_of(2)})
-    np.testing.assert_array_equal(open_masks(run, images).at_size("a/1.jpg", SIZE), mask_of(2))
+    np.testing.assert_array_equal(open_masks(run, images)["a/1.jpg"], mask_of(2))
 
 
 def test_masks_that_fit_no_image_are_told_with_both_folders(images, tmp_path):
@@ -147,3 +156,16 @@ def test_what_holds_no_masks_is_told(images, tmp_path):
     (tmp_path / "broken" / "a" / "1.png").write_bytes(b"\x89PNG")
     with pytest.raises(DataError, match=r"Cannot read the mask .*1.png"):
         open_masks(tmp_path / "broken", images)
+
+
+def test_the_masks_are_learnt_for_images_that_have_none(scenes):
+    features = FeatureSet.from_maps(scenes.maps)
+    ids = [entry.id for entry in features.entries]
+    masks = {id: truth.numpy().astype(np.float32) for id, truth in zip(ids[:6], scenes.truth, strict=False)}
+    learnt = fit_to_masks(features, masks)
+    for features_of_one, truth in zip(scenes.maps[6:], scenes.truth[6:], strict=True):
+        assert ((learnt(features_of_one) > 0.5) == truth).float().mean() > 0.97
+    again = fit_to_masks(features, masks)
+    assert all((a == b).all() for a, b in zip(learnt.state().values(), again.state().values(), strict=True))
+    with pytest.raises(DataError, match="at least one of the images"):
+        fit_to_masks(features, {})

@@ -7,9 +7,9 @@ from PIL import Image
 
 from partdisc.errors import DataError
 from partdisc.foreground.mask_file import (
-    check_header,
     holds_shades,
     lay_on_grid,
+    mask_size,
     read_levels,
     read_mask_file,
     resize_mask,
@@ -96,7 +96,7 @@ def test_what_is_no_mask_is_told_with_its_name(tmp_path):
     (tmp_path / "half.png").write_bytes(
         saved(tmp_path / "a.png", np.eye(64, dtype=np.uint8)).read_bytes()[:60]
     )
-    for read in (check_header, read_levels):
+    for read in (mask_size, read_levels):
         with pytest.raises(
             DataError, match=r"deep.png: .* 8-bit grey, palette or RGBA, but its mode is I;16"
         ):

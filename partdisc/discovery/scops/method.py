@@ -6,7 +6,7 @@ warped, and rebuild deep features from one vector each. See `losses` for the ter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from partdisc.data import ImageList, ImageRecord, list_images
+from partdisc.data import ImageList, ImageRecord
 from partdisc.discovery.base import PartDiscoverer, resolve_device
-from partdisc.discovery.inside import fit_stage
+from partdisc.discovery.inside import Masks, find_masks, fit_stage, foreground_of, with_background
 from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
 from partdisc.discovery.scops.batches import TrainingData
 from partdisc.discovery.scops.config import ScopsConfig, load_config
@@ -34,7 +34,6 @@ from partdisc.parts import PartMaps
 from partdisc.store.features import FeatureSet
 
 Self = TypeVar("Self", bound="CoPartSegmentation")
-Foreground = Mapping[str, np.ndarray]
 
 
 @dataclass(eq=False, repr=False)
@@ -71,12 +70,6 @@ class CoPartSegmentation(PartDiscoverer):
     training: ScopsConfig | dict[str, Any] | str = "fast"
     steps: int | None = None
 
-    def fit(self: Self, images: Any, foreground: Foreground | None = None) -> Self:
-        """Learn parts from images; `foreground` may hold (h, w) maps in [0, 1] by image id, of any size."""
-        listed = images if isinstance(images, ImageList) else list_images(images)
-        self.learn(listed, self.extract(listed), foreground=foreground)
-        return self
-
     def learn(
         self,
         images: ImageList,
@@ -84,7 +77,7 @@ class CoPartSegmentation(PartDiscoverer):
         *,
         folder: Path | None = None,
         progress: ProgressMaker | None = None,
-        foreground: Foreground | None = None,
+        foreground: Masks | None = None,
     ) -> FeatureSet:
         """Train on images whose features are known already.
 
@@ -93,7 +86,7 @@ class CoPartSegmentation(PartDiscoverer):
             features: of the images, as `extract` gives them.
             folder: of checkpoints, from which an interrupted training goes on; None keeps none.
             progress: makes the progress of a stage with so many items.
-            foreground: (h, w) maps in [0, 1] by image id; None does as the attribute `foreground` says.
+            foreground: masks by image id, as in `fit`; None does as the attribute `foreground` says.
 
         Returns:
             The features on which `iter_maps` works: new ones where the encoder was trained.
@@ -101,9 +94,7 @@ class CoPartSegmentation(PartDiscoverer):
         self._check_learnable(features)
         by_id = {record.id: record for record in images.records}
         records = [by_id[entry.id] for entry in features.entries]
-        if foreground is None:
-            foreground = self._known_foreground(features, images)
-        self._train(features, records, foreground, folder, progress)
+        self._train(features, records, self._known_foreground(features, images, foreground), folder, progress)
         if self._settings().train_encoder:
             features = self.extract(ImageList(images.root, tuple(records)))
         self._settle(features)
@@ -115,6 +106,7 @@ class CoPartSegmentation(PartDiscoverer):
         indices: Iterable[int] | None = None,
         *,
         images: ImageList | None = None,
+        foreground: Masks | None = None,
     ) -> Iterator[PartMaps]:
         """Part maps one by one, of all images or those at `indices`, in constant memory.
 
@@ -131,7 +123,12 @@ class CoPartSegmentation(PartDiscoverer):
             entry = features.entries[index]
             found = self._seen(records.get(entry.id), features, index).numpy()
             maps = found if self.has_background_ else np.concatenate([np.zeros_like(found[:1]), found])
-            yield PartMaps(published_rule(maps) if published else maps, entry.size, entry.content, entry.id)
+            mask = foreground_of(features, index, None, foreground)
+            if mask is not None:
+                maps = _within(maps, mask)
+            elif published:
+                maps = published_rule(maps)
+            yield PartMaps(maps, entry.size, entry.content, entry.id)
 
     @property
     def has_background(self) -> bool:
@@ -152,25 +149,31 @@ class CoPartSegmentation(PartDiscoverer):
         config = load_config(self.training)
         return config if self.steps is None else replace(config, steps=self.steps)
 
-    def _learn_parts(self, features: FeatureSet, images: ImageList | None) -> None:
+    def _learn_parts(
+        self, features: FeatureSet, images: ImageList | None, masks: Masks | None = None
+    ) -> None:
         """What `fit_features` calls: there are no images."""
         self._check_learnable(features)
-        self._train(features, None, self._known_foreground(features, None), None, None)
+        self._train(features, None, self._known_foreground(features, None, masks), None, None)
         self._settle(features)
 
-    def _known_foreground(self, features: FeatureSet, images: ImageList | None) -> Foreground | None:
-        """(h, w) probabilities of foreground of each image, found without labels; the network learns them."""
+    def _known_foreground(
+        self, features: FeatureSet, images: ImageList | None, masks: Masks | None
+    ) -> Masks | None:
+        """(h, w) probabilities of foreground of each image, which the network learns."""
         backbone = None if images is None else super().get_backbone()
-        found = fit_stage(self.foreground, backbone, features, images, self.seed)
-        if found is None:
+        masks = find_masks(self.foreground, images) if masks is None else masks
+        learnt = fit_stage(self.foreground, backbone, features, images, self.seed, masks)
+        if learnt is None:
             return None
-        return {entry.id: found(m).numpy() for entry, m in zip(features.entries, features, strict=True)}
+        found = [foreground_of(features, i, learnt, masks) for i in range(len(features))]
+        return {e.id: m.numpy() for e, m in zip(features.entries, found, strict=True) if m is not None}
 
     def _train(
         self,
         features: FeatureSet,
         records: Sequence[ImageRecord] | None,
-        foreground: Foreground | None,
+        foreground: Masks | None,
         folder: Path | None,
         progress: ProgressMaker | None,
     ) -> None:
@@ -296,3 +299,9 @@ class CoPartSegmentation(PartDiscoverer):
 
     def _basis(self) -> Tensor:
         return self.basis_
+
+
+def _within(maps: np.ndarray, mask: Tensor) -> np.ndarray:
+    """Maps (K + 1, h, w) whose background is what a mask (h, w) leaves."""
+    parts = torch.from_numpy(maps[1:]).permute(1, 2, 0)
+    return with_background(parts / parts.sum(2, keepdim=True).clamp(min=1e-12), mask)
