@@ -25,6 +25,11 @@ Result = TypeVar("Result")
 _available: ContextVar[int | None] = ContextVar("available", default=None)  # threads outside of `one_thread`
 
 
+def thread_count() -> int:
+    """How many pieces `spread` works on at once on a CPU."""
+    return _available.get() or torch.get_num_threads()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run torch operations on the calling thread alone; `spread` still uses all threads there were."""
@@ -48,7 +53,7 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], device: torch.
         yield from map(work, items)
         return
     with one_thread():
-        count = _available.get() or 1
+        count = thread_count()
         items = iter(items)
         first = list(islice(items, 2))
         if count == 1 or len(first) < 2:

@@ -7,6 +7,7 @@ from partdisc.factorization.blocks import RowBlocks, TensorBlocks
 from partdisc.factorization.engine import Factorization
 from partdisc.factorization.estimator import NMF
 from partdisc.factorization.kmeans import KMeans
+from partdisc.factorization.many import Problem, factorize_many
 from partdisc.factorization.nmf import non_negative_factorization
 from partdisc.factorization.semi_nmf import SemiNMF
 
@@ -14,8 +15,10 @@ __all__ = [
     "NMF",
     "Factorization",
     "KMeans",
+    "Problem",
     "RowBlocks",
     "SemiNMF",
     "TensorBlocks",
+    "factorize_many",
     "non_negative_factorization",
 ]

@@ -83,6 +83,7 @@ class BlockReader:
         restore: turns a result tensor into the caller's kind of array (numpy for numpy).
         processes: those that hold rows of the same matrix.
         scratch: a folder for what is too large for memory, or None.
+        precision: of products with X; see `precision`.
     """
 
     source: RowBlocks
@@ -92,6 +93,7 @@ class BlockReader:
     restore: Callable[[torch.Tensor], Any]
     processes: Processes = ALONE
     scratch: Path | None = None
+    precision: str = "full"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -112,7 +114,13 @@ class BlockReader:
     def over(self, X: torch.Tensor) -> BlockReader:
         """The same reader over another tensor, which every process holds whole."""
         rows = max(1, min(self.block_rows, -(-len(X) // SPLITS)))
-        return replace(self, source=TensorBlocks(X), block_rows=rows, processes=ALONE, scratch=None)
+        return replace(
+            self, source=TensorBlocks(X), block_rows=rows, processes=ALONE, scratch=None, precision="full"
+        )
+
+    def for_products(self) -> BlockReader:
+        """The same reader with blocks of the dtype that products with X take."""
+        return replace(self, dtype=torch.bfloat16) if self.precision == "bfloat16" else self
 
     def __iter__(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield (rows, block), rows being the block's place in X.

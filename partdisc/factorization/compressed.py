@@ -20,8 +20,8 @@ from functools import partial
 import torch
 
 from partdisc.factorization.blocks import BlockReader
-from partdisc.factorization.engine import sums_over
 from partdisc.factorization.initialization import Start, random_factors, truncated_svd
+from partdisc.factorization.passes import sums_over
 from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.updates import hals_sweep
 from partdisc.threads import spread
@@ -56,22 +56,27 @@ class _Candidate:
     loss: float  # up to a constant of the sketch
 
 
-def compressed_start(reader: BlockReader, num_components: int, seed: int) -> Start:
+def compressed_start(
+    reader: BlockReader, num_components: int, seed: int, max_rows: int | None = None
+) -> Start:
     """Search on a sketch of X, descend on its rows exactly, and hand on the basis.
 
     Returns:
         W of zeros (K, M), which the first exact pass fills, and H (K, C).
     """
     generator = torch.Generator().manual_seed(seed)
-    sketch = make_sketch(reader, num_components, generator)
+    sketch = make_sketch(reader, num_components, generator, max_rows)
     best = _search(sketch, num_components, generator)
     _descend_exactly(reader.over(sketch.rows), best.W, best.H)
     return reader.columns(num_components), best.H
 
 
-def make_sketch(reader: BlockReader, num_components: int, generator: torch.Generator) -> Sketch:
-    """Draw rows and find their leading directions."""
+def make_sketch(
+    reader: BlockReader, num_components: int, generator: torch.Generator, max_rows: int | None = None
+) -> Sketch:
+    """Draw rows, at most `max_rows` of them, and find their leading directions."""
     limit = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT * num_components)
+    limit = limit if max_rows is None else min(limit, max_rows)
     rows = sample_rows(reader, limit, generator)
     width = WIDTH_PER_COMPONENT * num_components
     if width >= rows.shape[1]:

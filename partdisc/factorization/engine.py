@@ -1,13 +1,13 @@
 """The iteration all factorizations X ≈ W H share: one read of X, then H from sums.
 
-X (M, C) is read once for each iteration: while a block of rows is in the cache, its rows of W are updated and
-its share of WᵀX and WᵀW is added up; H is then updated from these (K, C) and (K, K) sums alone, and the loss
-follows from them in closed form, ‖X − WH‖² = ‖X‖² − 2⟨WᵀX, H⟩ + ⟨WᵀW, HHᵀ⟩, so W H is never formed.
+X (M, C) is read once for each iteration (see `passes`); H is then updated from the (K, C) and (K, K) sums alone, and
+the loss follows from them in closed form, ‖X − WH‖² = ‖X‖² − 2⟨WᵀX, H⟩ + ⟨WᵀW, HHᵀ⟩, so W H is never formed. On an
+accelerator nothing inside an iteration waits for the host; its loss is read back once, at its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,10 +15,9 @@ from typing import Any
 import torch
 
 from partdisc.factorization.blocks import BlockReader
+from partdisc.factorization.budgets import Deadline
+from partdisc.factorization.passes import Passenger, Statistics, Step, loss_of, push_on, read_once
 from partdisc.factorization.updates import hals_sweep, projected_gradient
-from partdisc.threads import spread
-
-Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
 
 FILLING_SWEEPS = 6  # for a W that starts at zero
 MOMENTUM_STEP = 0.25  # what the momentum gains with every step that succeeds
@@ -33,7 +32,7 @@ class Factorization:
         H: basis of shape (K, C); >= 0 for NMF, of any sign for semi-NMF.
         loss_history: ½ ‖X − W H‖² at the start and after each iteration; never rises.
         n_iter: iterations done.
-        converged: whether the stopping rule was met before `max_iter`.
+        converged: whether the stopping rule was met before `max_iter`, or the time, ran out.
         square: ‖X‖².
     """
 
@@ -61,142 +60,110 @@ class Factorization:
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """What one pass over X leaves behind; enough to update H and to know the loss.
-
-    Attributes:
-        product: WᵀX of shape (K, C), float64.
-        gram: WᵀW of shape (K, K), float64.
-        gradient: sum of squares of the projected gradient with respect to W, before its update.
-    """
-
-    product: torch.Tensor
-    gram: torch.Tensor
-    gradient: torch.Tensor
-
-
-@dataclass(frozen=True)
 class Rule:
     """How a solver moves and when it stops.
 
     Attributes:
         update_w: step (V, gram, product) for the rows of W in one block, in place.
         update_h: step for H, in place.
-        finished: tells from the loss history, the projected gradient norms and `tol` whether to stop.
+        finished: tells from the loss history and the projected gradient norms whether to stop.
+        max_iter: iterations at most.
         momentum: up to which share of its last move each factor is pushed on before it is updated.
     """
 
     update_w: Step
     update_h: Step
-    finished: Callable[[list[float], list[float], float], bool]
+    finished: Callable[[list[float], list[float]], bool]
+    max_iter: int
     momentum: float = 0.0
 
 
-def iterate(
-    reader: BlockReader,
-    W: torch.Tensor,
-    H: torch.Tensor,
-    rule: Rule,
-    *,
-    square: float,
-    max_iter: int,
-    tol: float,
-) -> Factorization:
-    """Alternate from the start W (K, M), H (K, C), both changed in place, until the rule says stop.
+class Descent:
+    """One factorization under way from the start W (K, M), H (K, C), both changed in place.
 
     With momentum this is the extrapolation of Ang and Gillis (2019): where it makes the loss rise, the step is taken
     back and the next one goes without. A plain step after which the loss has not fallen ends the iteration too: what
     could be gained is less than the loss's own rounding.
-
-    Returns:
-        The factorization, with W as a (M, K) tensor.
     """
-    processes = reader.processes
-    processes.agree(H)
-    empty = not any(processes.gather(bool(W.numel()) and bool(W.max() > 0)))
-    # a zero W is found by the first pass; its loss needs no reading
-    history = [0.5 * square if empty else loss_of(sums_over(reader, W, H), H, square)]
-    gradients: list[float] = []
-    older_W, older_H = reader.columns(len(W)).copy_(W), H.clone()
-    weight, converged = 0.0, False
-    while len(gradients) < max_iter and not converged:
-        update_w = _fill if empty and not gradients else rule.update_w
-        _push_on(H, older_H, weight)
-        sums = sums_over(reader, W, H, update_w, older_W, weight)
-        gradient = sums.gradient + _update_basis(H, sums, rule.update_h)
-        processes.agree(H, gradient)
-        gradients.append(gradient.sqrt().item())
-        loss = processes.from_first(partial(loss_of, sums, H, square))
-        fell = loss < history[-1]
-        history.append(min(loss, history[-1]))
+
+    def __init__(
+        self, reader: BlockReader, W: torch.Tensor, H: torch.Tensor, rule: Rule, square: float
+    ) -> None:
+        self.W, self.H, self.rule, self.square = W, H, rule, square
+        self.older_W, self.older_H = reader.columns(len(W)).copy_(W), H.clone()
+        self.history: list[float] = []
+        self.gradients: list[float] = []
+        self.weight, self.empty, self.converged = 0.0, False, False
+
+    @property
+    def under_way(self) -> bool:
+        """Whether there is something left to do."""
+        return not self.converged and len(self.gradients) < self.rule.max_iter
+
+    def begin(self, reader: BlockReader) -> None:
+        """Find the loss of the start; a W of zeros is filled by the first pass, and its loss needs no reading."""
+        reader.processes.agree(self.H)
+        started = bool(self.W.numel()) and bool(self.W.max() > 0)
+        self.empty = not any(reader.processes.gather(started))
+        first = 0.5 * self.square
+        if not self.empty:
+            sums = read_once(reader, [Passenger(self.W, self.H)])[0]
+            first = reader.processes.from_first(partial(loss_of, sums, self.H, self.square))
+        self.history.append(first)
+
+    def board(self) -> Passenger:
+        """Push H on and join the next pass."""
+        push_on(self.H, self.older_H, self.weight)
+        step = _fill if self.empty and not self.gradients else self.rule.update_w
+        return Passenger(self.W, self.H, step, self.older_W, self.weight)
+
+    def take(self, sums: Statistics, reader: BlockReader) -> None:
+        """Update H from the sums of the pass, and decide how to go on."""
+        gradient = sums.gradient + self._update_basis(sums)
+        reader.processes.agree(self.H, gradient)
+        self.gradients.append(gradient.sqrt().item())
+        loss = reader.processes.from_first(partial(loss_of, sums, self.H, self.square))
+        fell = loss < self.history[-1]
+        self.history.append(min(loss, self.history[-1]))
         if fell:
-            converged = rule.finished(history, gradients, tol)
-            weight = min(weight + MOMENTUM_STEP, rule.momentum)
+            self.converged = self.rule.finished(self.history, self.gradients)
+            self.weight = min(self.weight + MOMENTUM_STEP, self.rule.momentum)
         else:
-            W.copy_(older_W)
-            H.copy_(older_H)
-            converged, weight = weight == 0, 0.0
-    return Factorization(W.T, H, history, len(gradients), converged, square)
+            self.W.copy_(self.older_W)
+            self.H.copy_(self.older_H)
+            self.converged, self.weight = self.weight == 0, 0.0
+
+    def result(self) -> Factorization:
+        """What was found, W as (M, K)."""
+        return Factorization(self.W.T, self.H, self.history, len(self.gradients), self.converged, self.square)
+
+    def _update_basis(self, sums: Statistics) -> torch.Tensor:
+        H, gram, product = self.H, sums.gram.to(self.H.dtype), sums.product.to(self.H.dtype)
+        gradient = projected_gradient(H, gram, product).double().square().sum()
+        self.rule.update_h(H, gram, product)
+        return gradient
 
 
-def sums_over(
-    reader: BlockReader,
-    W: torch.Tensor,
-    H: torch.Tensor,
-    update_w: Step | None = None,
-    older_W: torch.Tensor | None = None,
-    weight: float = 0.0,
-) -> Statistics:
-    """Read X once, updating W (K, M) block by block, in place, if there is a step for it.
+def descend(
+    reader: BlockReader, descents: Sequence[Descent], deadline: Deadline | None = None
+) -> list[Factorization]:
+    """Go on with all descents, X being read once for one iteration of each, until every one stops.
 
-    `older_W`, if given, is W before the last step; W is first pushed on by `weight` of that step, and `older_W`
-    becomes what W was.
+    Args:
+        reader: X.
+        descents: factorizations of this X.
+        deadline: ends all of them after the iteration in which it passes.
     """
-    gram = H @ H.T
-    product = torch.zeros(H.shape, dtype=torch.float64, device=H.device)
-    total = torch.zeros(gram.shape, dtype=torch.float64, device=H.device)
-    gradient = torch.zeros((), dtype=torch.float64, device=H.device)
-
-    def visit(item: tuple[slice, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        rows, block = item
-        part, steepness = W[:, rows], torch.zeros_like(gradient)
-        if older_W is not None:
-            _push_on(part, older_W[:, rows], weight)
-        if update_w is not None:
-            target = H @ block.T
-            steepness = projected_gradient(part, gram, target).double().square().sum()
-            update_w(part, gram, target)
-        return part @ block, part @ part.T, steepness
-
-    for shares in spread(visit, reader, H.device):
-        for whole, share in zip((product, total, gradient), shares, strict=True):
-            whole += share
-    reader.processes.add_up(product, total, gradient)
-    return Statistics(product, total, gradient)
+    for descent in descents:
+        descent.begin(reader)
+    late = False
+    while not late and (moving := [descent for descent in descents if descent.under_way]):
+        passes = read_once(reader, [descent.board() for descent in moving])
+        for descent, sums in zip(moving, passes, strict=True):
+            descent.take(sums, reader)
+        late = deadline is not None and reader.processes.from_first(deadline.passed)
+    return [descent.result() for descent in descents]
 
 
 def _fill(V: torch.Tensor, gram: torch.Tensor, product: torch.Tensor) -> None:
     hals_sweep(V, gram, product, sweeps=FILLING_SWEEPS)
-
-
-def _push_on(V: torch.Tensor, older: torch.Tensor, weight: float) -> None:
-    """V becomes V + weight (V - older), but not below zero, and `older` what V was; both in place."""
-    pushed = torch.lerp(older, V, 1 + weight).clamp_(min=0) if weight else None
-    older.copy_(V)
-    if pushed is not None:
-        V.copy_(pushed)
-
-
-def loss_of(sums: Statistics, H: torch.Tensor, square: float) -> float:
-    """½ ‖X − W H‖² from the sums of one pass, in float64; never below zero by rounding."""
-    basis = H.double()
-    cross = (sums.product * basis).sum()
-    model = (sums.gram * (basis @ basis.T)).sum()
-    return max(0.0, 0.5 * (square - 2 * cross + model).item())
-
-
-def _update_basis(H: torch.Tensor, sums: Statistics, step: Step) -> torch.Tensor:
-    gram, product = sums.gram.to(H.dtype), sums.product.to(H.dtype)
-    gradient = projected_gradient(H, gram, product).double().square().sum()
-    step(H, gram, product)
-    return gradient

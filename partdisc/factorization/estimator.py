@@ -82,8 +82,8 @@ class NMF(BasisModel):
 
     Args:
         num_components: K.
-        init, solver, max_iter, tol, seed, restarts, inner_sweeps, block_rows, device: as in
-            `non_negative_factorization`.
+        init, solver, max_iter, tol, seed, restarts, inner_sweeps, block_rows, max_seconds, max_memory, precision,
+            device: as in `non_negative_factorization`.
 
     Attributes:
         components_: the basis H of shape (K, C).
@@ -115,6 +115,9 @@ class NMF(BasisModel):
         restarts: int = 1,
         inner_sweeps: int = 3,
         block_rows: int | None = None,
+        max_seconds: float | None = None,
+        max_memory: float | None = None,
+        precision: str = "full",
         device: torch.device | str | None = None,
     ) -> None:
         self.num_components = num_components
@@ -126,6 +129,9 @@ class NMF(BasisModel):
         self.restarts = restarts
         self.inner_sweeps = inner_sweeps
         self.block_rows = block_rows
+        self.max_seconds = max_seconds
+        self.max_memory = max_memory
+        self.precision = precision
         self.device = device
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:

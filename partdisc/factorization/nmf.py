@@ -6,20 +6,24 @@ literature the names are often the other way round.) Minimised is the loss ½ �
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
 
+from partdisc.errors import ConfigError
 from partdisc.factorization.blocks import BlockReader, open_blocks
+from partdisc.factorization.budgets import Deadline, plan_memory
 from partdisc.factorization.checks import check_choice, check_count, check_number
 from partdisc.factorization.compressed import compressed_start
-from partdisc.factorization.engine import Factorization, Rule, iterate
+from partdisc.factorization.engine import Descent, Factorization, Rule, descend
 from partdisc.factorization.initialization import INITS, Start, given_start, start_factors
+from partdisc.factorization.precision import PRECISIONS, tensor_cores
 from partdisc.factorization.survey import Survey, survey
 from partdisc.factorization.updates import hals_sweep, multiplicative_step
-from partdisc.threads import one_thread
+from partdisc.threads import one_thread, thread_count
 
 SOLVERS = ("hals", "mu")
 COMPRESSED = "compressed"
@@ -28,12 +32,62 @@ GAIN_SHARE = 0.2  # an iteration that gains a fifth of `tol` counts as rest
 MU_CHECK_EVERY = 10  # iterations between two looks at the error, as in the paper
 
 
+@dataclass(frozen=True)
+class Options:
+    """How factorizations are found; see `non_negative_factorization`."""
+
+    init: str | tuple[Any, Any] = COMPRESSED
+    solver: str = "hals"
+    max_iter: int = 200
+    tol: float = 1e-4
+    inner_sweeps: int = 3
+    block_rows: int | None = None
+    max_seconds: float | None = None
+    max_memory: float | None = None
+    precision: str = "full"
+    device: torch.device | str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise a ConfigError for a value out of its range."""
+        check_choice("solver", self.solver, SOLVERS)
+        check_count("max_iter", self.max_iter)
+        check_count("inner_sweeps", self.inner_sweeps)
+        check_number("tol", self.tol)
+        check_choice("precision", self.precision, PRECISIONS)
+        if isinstance(self.init, str):
+            check_choice("init", self.init, (COMPRESSED, *INITS))
+        for name in ("max_seconds", "max_memory"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name))
+
+    def open(self, X: Any) -> BlockReader:
+        """X readable in blocks, in the precision asked for."""
+        reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
+        if self.precision != "full" and reader.dtype == torch.float64:
+            raise ConfigError(
+                f"Expected X of less than float64 for precision={self.precision!r}. Convert it, or take 'full'."
+            )
+        return replace(reader, precision=self.precision)
+
+    def rule(self) -> Rule:
+        """The solver's steps and when it stops."""
+        if self.solver == "mu":
+            stalled = partial(_error_stalled, tol=self.tol)
+            return Rule(multiplicative_step, multiplicative_step, stalled, self.max_iter)
+        sweep = partial(hals_sweep, sweeps=self.inner_sweeps)
+        return Rule(sweep, sweep, partial(gradient_fell, tol=self.tol), self.max_iter, MOMENTUM)
+
+    def deadline(self) -> Deadline | None:
+        """The end of the time, which begins now."""
+        return None if self.max_seconds is None else Deadline(self.max_seconds)
+
+
 @one_thread()
 def non_negative_factorization(
     X: Any,
     num_components: int,
     *,
-    init: str | tuple[Any, Any] = "compressed",
+    init: str | tuple[Any, Any] = COMPRESSED,
     solver: str = "hals",
     max_iter: int = 200,
     tol: float = 1e-4,
@@ -41,6 +95,9 @@ def non_negative_factorization(
     restarts: int = 1,
     inner_sweeps: int = 3,
     block_rows: int | None = None,
+    max_seconds: float | None = None,
+    max_memory: float | None = None,
+    precision: str = "full",
     device: torch.device | str | None = None,
 ) -> Factorization:
     """Factorize X ≈ W H with W, H >= 0.
@@ -59,9 +116,16 @@ def non_negative_factorization(
             `tol` of the first error ‖X − WH‖.
         seed: of all random numbers; the same seed gives the same result.
         restarts: how many starts are tried, the best is kept; those after the first are random,
-            or compressed with another seed.
+            or compressed with another seed. All share each read of X.
         inner_sweeps: coordinate sweeps for each read of X ("hals").
         block_rows: rows of X handled at once; None chooses by cache and C.
+        max_seconds: seconds from the call after which no further iteration begins. The start and one iteration are
+            always finished; what is found then depends on the machine's speed.
+        max_memory: bytes held at most beside X itself, the result counted. Blocks and the sample of "compressed"
+            shrink to it, and restarts go one after the other where they do not fit together.
+        precision: of the products with X. "full" is that of the dtype; "tf32" lets a GPU round their operands to
+            TF32, "bfloat16" rounds them to bfloat16, both adding up in float32: the error ends some
+            hundred-thousandths higher. On a CPU they save nothing.
         device: where to compute; None means where X lies.
 
     Returns:
@@ -77,40 +141,53 @@ def non_negative_factorization(
     >>> found.W.shape, found.H.shape, found.relative_error < 1e-3
     ((20, 3), (3, 6), True)
     """
-    check_count("num_components", num_components)
-    check_choice("solver", solver, SOLVERS)
     check_count("restarts", restarts)
-    check_count("max_iter", max_iter)
-    check_count("inner_sweeps", inner_sweeps)
-    check_number("tol", tol)
-    reader = open_blocks(X, block_rows=block_rows, device=device)
-    facts = survey(reader)
-    rule = _rule(solver, inner_sweeps)
-    best: Factorization | None = None
-    for attempt in range(restarts):
-        chosen = "random" if attempt and init != COMPRESSED else init
-        W, H = _start(reader, num_components, chosen, facts, seed + attempt)
-        found = iterate(reader, W, H, rule, square=facts.square, max_iter=max_iter, tol=tol)
-        if best is None or found.loss < best.loss:
-            best = found
-    assert best is not None  # restarts >= 1
-    return replace(best, W=reader.restore(best.W), H=reader.restore(best.H))
+    options = Options(
+        init, solver, max_iter, tol, inner_sweeps, block_rows, max_seconds, max_memory, precision, device
+    )
+    deadline = options.deadline()
+    starts = [
+        (num_components, init if not attempt or init == COMPRESSED else "random", seed + attempt)
+        for attempt in range(restarts)
+    ]
+    return min(solve(options.open(X), starts, options, deadline), key=lambda found: found.loss)
 
 
-def _start(reader: BlockReader, num_components: int, init: Any, facts: Survey, seed: int) -> Start:
-    if isinstance(init, str):
-        check_choice("init", init, (COMPRESSED, *INITS))
-        if init == COMPRESSED:
-            return compressed_start(reader, num_components, seed)
-        return start_factors(reader, num_components, init, facts.mean, seed)
-    return given_start(reader, num_components, init)
+def solve(
+    reader: BlockReader, starts: Sequence[tuple[int, Any, int]], options: Options, deadline: Deadline | None
+) -> Iterator[Factorization]:
+    """Factorizations of one X from starts (K, init, seed), all in the same passes where memory allows.
+
+    One that the time ends before it was begun still gets one iteration.
+    """
+    ranks = [check_count("num_components", K) for K, _, _ in starts]
+    together, sample_rows = len(starts), None
+    if options.max_memory is not None:
+        plan = plan_memory(options.max_memory, reader, ranks, str(starts[0][1]), thread_count())
+        together, sample_rows = plan.together, plan.sample_rows
+        reader = replace(reader, block_rows=plan.block_rows)
+    facts, rule = survey(reader), options.rule()
+    for first in range(0, len(starts), together):
+        descents = [
+            Descent(reader, *_start(reader, K, init, facts, seed, sample_rows), rule, facts.square)
+            for K, init, seed in starts[first : first + together]
+        ]
+        with tensor_cores(options.precision):
+            results = descend(reader, descents, deadline)
+        del descents
+        while results:
+            found = results.pop(0)
+            yield replace(found, W=reader.restore(found.W), H=reader.restore(found.H))
 
 
-def _rule(solver: str, inner_sweeps: int) -> Rule:
-    if solver == "mu":
-        return Rule(multiplicative_step, multiplicative_step, _error_stalled)
-    sweep = partial(hals_sweep, sweeps=inner_sweeps)
-    return Rule(sweep, sweep, gradient_fell, momentum=MOMENTUM)
+def _start(
+    reader: BlockReader, num_components: int, init: Any, facts: Survey, seed: int, sample_rows: int | None
+) -> Start:
+    if not isinstance(init, str):
+        return given_start(reader, num_components, init)
+    if init == COMPRESSED:
+        return compressed_start(reader, num_components, seed, sample_rows)
+    return start_factors(reader, num_components, init, facts.mean, seed)
 
 
 def gradient_fell(history: list[float], gradients: list[float], tol: float) -> bool:

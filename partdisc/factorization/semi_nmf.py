@@ -16,11 +16,12 @@ import torch
 
 from partdisc.factorization.blocks import BlockReader, open_blocks
 from partdisc.factorization.checks import check_choice, check_count, check_number
-from partdisc.factorization.engine import Rule, iterate, sums_over
+from partdisc.factorization.engine import Descent, Rule, descend
 from partdisc.factorization.estimator import BasisModel
 from partdisc.factorization.initialization import truncated_svd
 from partdisc.factorization.kmeans import KMeans
 from partdisc.factorization.nmf import gradient_fell
+from partdisc.factorization.passes import sums_over
 from partdisc.factorization.survey import survey
 from partdisc.factorization.updates import hals_sweep, least_squares_step
 from partdisc.threads import one_thread
@@ -88,8 +89,9 @@ class SemiNMF(BasisModel):
         H = torch.zeros(self.num_components, reader.shape[1], dtype=reader.dtype, device=reader.device)
         sums = sums_over(reader, W, H)
         least_squares_step(H, sums.gram, sums.product)
-        rule = Rule(partial(hals_sweep, sweeps=1), least_squares_step, gradient_fell)
-        found = iterate(reader, W, H, rule, square=square, max_iter=self.max_iter, tol=self.tol)
+        finished = partial(gradient_fell, tol=self.tol)
+        rule = Rule(partial(hals_sweep, sweeps=1), least_squares_step, finished, self.max_iter)
+        found = descend(reader, [Descent(reader, W, H, rule, square)])[0]
         return self._keep(replace(found, W=reader.restore(found.W), H=reader.restore(found.H)))
 
 

@@ -8,7 +8,7 @@ import torch
 
 from partdisc.factorization.activations import solve_activations
 from partdisc.factorization.blocks import BlockReader
-from partdisc.factorization.engine import sums_over
+from partdisc.factorization.passes import sums_over
 from partdisc.factorization.updates import hals_sweep
 
 FORGETTING = 0.9  # early batches were explained by a worse basis, so their sums fade

@@ -48,10 +48,11 @@ def test_few_blocks_are_held_at_once(model, threads):
     assert source.most <= threads + 4
 
 
-def test_X_is_read_once_for_each_iteration():
+@pytest.mark.parametrize("restarts", [1, 3])
+def test_X_is_read_once_for_each_iteration_of_all_restarts(restarts):
     def passes(iterations: int) -> int:
         source = CountedBlocks()
-        NMF(3, init="random", max_iter=iterations, tol=0).fit(source)
+        NMF(3, init="random", max_iter=iterations, tol=0, restarts=restarts).fit(source)
         return source.passes
 
     assert passes(12) - passes(5) == 7
