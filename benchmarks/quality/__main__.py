@@ -1,7 +1,7 @@
 """How good are discovered parts? Ours beside controls, peers and supervision, on four annotated sets.
 
     python -m benchmarks.quality                                   # all rows, three seeds
-    python -m benchmarks.quality --leave-one-out --refinement --update-readme    # everything, and the tables
+    python -m benchmarks.quality --leave-one-out --refinement --update-readme  # everything, and the tables
     python -m benchmarks.quality --sets carparts --rows ours grid --limit 12   # a quick look
     python -m benchmarks.quality --again ours                      # make single rows again
 
@@ -48,8 +48,7 @@ def main() -> None:
     report = build(run_jobs(jobs, place, options.jobs), options.sets, place)
     if options.refinement:
         report["refinement"] = refinements([n for n in REFINED if n in options.sets], place)
-    whole = options.limit is None and options.rows is None and set(options.sets) == set(OPENERS)
-    out = options.out or (RESULTS if whole else place.work / "quality.json")
+    out = options.out or (RESULTS if options.whole else place.work / "quality.json")
     write_json(out, report, schema=SCHEMA)
     report = read_json(out, schema=SCHEMA)
     print("\n\n".join(show(report) for show in _shown(report)))
@@ -107,7 +106,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--refinement", action="store_true", help="compare ways to refine masks")
     parser.add_argument("--update-readme", action="store_true", help="put the tables into README.md and docs")
     parser.add_argument("--out", type=Path, help="where the JSON goes")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.whole = options.limit is None and options.rows is None and set(options.sets) == set(OPENERS)
+    if options.update_readme and not (options.whole and options.out is None):
+        parser.error("expected --update-readme with all sets, rows and images, and without --out")
+    return options
 
 
 if __name__ == "__main__":

@@ -77,12 +77,16 @@ def compare_rows(
 
 
 def verdict(comparisons: Mapping[str, Mapping[str, Any]], sets: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether ours is above every rival on every set, by each set's headline score and by all scores."""
+    """Whether ours is above every rival on every set, by each set's headline score and by all scores.
+
+    A row that is missing or failed is no row that was beaten.
+    """
     by_headline = {name: found.get(sets[name]["headline"], {}) for name, found in comparisons.items()}
     by_score = {
         f"{name}, {score}": rivals for name, found in comparisons.items() for score, rivals in found.items()
     }
-    complete = bool(by_headline) and all(by_headline.values())
+    expected = {row.name for row in ROWS if row.kind in RIVALS}
+    complete = bool(by_headline) and all(expected <= found.keys() for found in by_headline.values())
     left_out = summary.exceptions(by_headline)
     return {
         "all_above_zero": complete and not left_out,

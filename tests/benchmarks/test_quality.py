@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import partdisc
-from benchmarks.quality import jobs, ours, peers, scoring, sets, summary, tables
-from benchmarks.quality.__main__ import PAGES, RESULTS
+from benchmarks.quality import jobs, ours, peers, report, scoring, sets, summary, tables
+from benchmarks.quality.__main__ import PAGES, RESULTS, main
 from benchmarks.quality.controls import cell_labels
 from benchmarks.quality.jobs import Job
 from benchmarks.quality.processes import in_processes
@@ -86,6 +86,22 @@ def test_exceptions_are_the_pairs_that_are_not_clearly_better():
     assert summary.exceptions(comparisons) == ["a: y", "b: x"]
 
 
+def test_a_rival_that_is_missing_was_not_beaten():
+    rivals = [row.name for row in ROWS if row.kind in report.RIVALS]
+    found = {"s": {"nmi": {key: {"better": True} for key in rivals}}}
+    assert report.verdict(found, {"s": {"headline": "nmi"}})["all_above_zero"]
+    found["s"]["nmi"].pop(rivals[0])
+    assert not report.verdict(found, {"s": {"headline": "nmi"}})["all_above_zero"]
+
+
+@pytest.mark.parametrize("option", [["--limit", "3"], ["--sets", "ccp"], ["--rows", "grid"], ["--out", "x"]])
+def test_the_readme_shows_the_whole_bench_only(option, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["quality", "--update-readme", *option])
+    with pytest.raises(SystemExit):
+        main()
+    assert "expected --update-readme with all sets, rows and images" in capsys.readouterr().err
+
+
 def test_the_set_left_out_has_no_say_in_the_choice():
     scores = {name: {"x": 0.3, "y": 0.2 + 0.1 * n, "z": 0.25} for n, name in enumerate("abcd")}
     chosen = {one["held_out"]: one["chosen"] for one in summary.leave_one_out(scores, "x")}
@@ -120,14 +136,14 @@ def report_of(rows):
 def test_tables_show_what_the_report_says_and_failures_with_their_reason():
     row = summary.summarize(results([0.5], [[0.0, 1.0]]))
     peer = {"title": "Peer", "kind": "peer"}
-    report = report_of({"ours": {"title": "Ours", "kind": "ours", **row}, "peer": peer | row})
-    assert "| Ours | .50 |" in tables.readme_table(report)
-    assert "| Ours | 1 | .500 [.025, .975] |" in tables.scores_table(report)
-    assert "| Peer | .100 [.050, .200] |" in tables.comparisons_table(report)
-    assert "1 exceptions: s, ari: x." in tables.comparisons_table(report)
-    report["sets"]["s"]["rows"]["peer"] = peer | {"failed": "ImportError: no module"}
-    assert "| Peer | ImportError: no module |" in tables.scores_table(report)
-    assert "| Peer | – |" in tables.readme_table(report)
+    made = report_of({"ours": {"title": "Ours", "kind": "ours", **row}, "peer": peer | row})
+    assert "| Ours | .50 |" in tables.readme_table(made)
+    assert "| Ours | 1 | .500 [.025, .975] |" in tables.scores_table(made)
+    assert "| Peer | .100 [.050, .200] |" in tables.comparisons_table(made)
+    assert "1 exceptions: s, ari: x." in tables.comparisons_table(made)
+    made["sets"]["s"]["rows"]["peer"] = peer | {"failed": "ImportError: no module"}
+    assert "| Peer | ImportError: no module |" in tables.scores_table(made)
+    assert "| Peer | – |" in tables.readme_table(made)
 
 
 def test_filling_changes_only_what_lies_between_markers():
