@@ -1,11 +1,12 @@
 """Discover object parts in a folder of images, without labels.
 
-IMAGES is a folder (walked recursively), a glob in quotes, a text list of paths, or one file. RUN becomes a
+IMAGES is a folder (walked recursively), a glob in quotes, a text list of paths, one file, or a URL. RUN becomes a
 directory with part masks (palette PNGs of each image's size), soft maps, the model, overlays and a contact
 sheet. The same colour is the same part in every image.
 
   partdisc discover photos/ --out RUN --num-parts 8
   partdisc discover more/ --out RUN2 --apply RUN        # label new images with what was learnt
+  torchrun --nproc-per-node 8 -m partdisc discover photos/ --out RUN --num-parts 8   # eight processes share it
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from partdisc.data.pixels import alpha_channel, array_to_rgb, has_alpha, is_pixels, to_rgb
+from partdisc.data.remote import open_url, to_url
 from partdisc.errors import ConfigError, DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000")
@@ -188,12 +189,10 @@ def quiet() -> contextlib.AbstractContextManager[None]:
 @contextlib.contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
     """Open a regular file as an image, by content."""
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):  # opening a pipe or a device could wait for ever
-        raise Unusable(f"It is {_kind_name(status.st_mode)}, not a file.")
-    if status.st_size == 0:
-        raise Unusable("It is empty (zero bytes).")
-    with open(path, "rb") as file:
+    url = to_url(path)
+    if url is None:
+        _check_file(path)
+    with open(path, "rb") if url is None else open_url(url) as file:
         try:
             image = Image.open(file, formats=FORMATS)
         except UnidentifiedImageError as error:
@@ -201,6 +200,14 @@ def open_image(path: Path) -> Iterator[Image.Image]:
             raise Unusable(_unidentified(file.read(24))) from error
         with image:
             yield image
+
+
+def _check_file(path: Path) -> None:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe or a device could wait for ever
+        raise Unusable(f"It is {_kind_name(status.st_mode)}, not a file.")
+    if status.st_size == 0:
+        raise Unusable("It is empty (zero bytes).")
 
 
 def explain(error: BaseException) -> str:

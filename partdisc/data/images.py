@@ -24,6 +24,7 @@ import numpy as np
 
 from partdisc.data.decoding import MAX_PIXELS, explain, quiet, read_size
 from partdisc.data.pixels import array_to_rgb, is_pixels
+from partdisc.data.remote import file_size
 from partdisc.data.sources import Candidate, Found, find_candidates, find_files
 from partdisc.errors import ConfigError, DataError
 
@@ -86,7 +87,8 @@ def list_images(
     """List the images of `source` and sort out what cannot be used.
 
     Args:
-        source: a folder (walked recursively), a glob, a text list of paths (.txt, .lst, .list), one image file, a
+        source: a folder (walked recursively), a glob, a text list of paths (.txt, .lst, .list), one image file, the
+            URL of one of these that fsspec can open, a
             sequence of paths and of images in memory (uint8 arrays (H, W, 3) or (H, W), uint8 tensors
             (3, H, W), Pillow images), or an `ImageList`, which is returned, cut to `limit`.
         limit: keep the first `limit` usable images.
@@ -171,8 +173,7 @@ def check_file(candidate: Candidate, *, max_pixels: int = MAX_PIXELS) -> ImageRe
     if reason is None:
         try:
             width, height = read_size(candidate.path, max_pixels)
-            size = os.stat(candidate.path).st_size
-            return ImageRecord(candidate.id, candidate.path, width, height, size)
+            return ImageRecord(candidate.id, candidate.path, width, height, file_size(candidate.path))
         except Exception as error:
             reason = explain(error)
     printable = os.fsencode(candidate.id).decode("utf-8", "backslashreplace")

@@ -3,6 +3,7 @@
 Folders are walked recursively, symbolic links included. In folders and globs a file counts as a candidate
 if its name ends like an image's; other files (annotations, notes) and hidden ones are passed over and counted.
 A file that is named itself, alone or in a list, is always a candidate. Names are told apart by content later.
+Each of these may be a URL (see `partdisc.data.remote`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from partdisc.data.remote import find_url, local_path, to_url
 from partdisc.errors import ConfigError
 
 # every ending that promises an image, also of formats that cannot be read: those are reported, not overlooked
@@ -65,6 +67,9 @@ def find_candidates(source: str | os.PathLike[str]) -> Found:
         ConfigError: if there is nothing of that name.
     """
     text = os.fspath(source)
+    if "://" in text or to_url(Path(text)):
+        here = local_path(text) if "://" in text else None
+        return _from_url(to_url(Path(text)) or text) if here is None else find_candidates(here)
     path = Path(text).expanduser()
     if text and path.is_dir():
         return _from_folder(path)
@@ -131,6 +136,16 @@ def _from_glob(pattern: str) -> Found:
     return _sorted(root, found)
 
 
+def _from_url(url: str) -> Found:
+    root, paths = find_url(url)
+    named = len(paths) == 1 and paths[0].parent == root
+    return _sorted(root, [_candidate(p, root) if named or _is_open_image(p) else None for p in paths])
+
+
+def _is_open_image(path: Path) -> bool:
+    return _is_image_name(path.name) and not path.name.startswith(".")
+
+
 def _from_list(path: Path) -> Found:
     """One path a line, relative to the list's own folder or else to the working directory."""
     try:
@@ -142,7 +157,12 @@ def _from_list(path: Path) -> Found:
     names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not names:
         raise ConfigError(f"Expected {path} to list images, one path a line, but it names none.")
-    return _from_files([_beside_or_here(path.parent, Path(name).expanduser()) for name in names])
+    return _from_files(
+        [
+            Path(name) if "://" in name else _beside_or_here(path.parent, Path(name).expanduser())
+            for name in names
+        ]
+    )
 
 
 def _beside_or_here(folder: Path, name: Path) -> Path:
@@ -150,7 +170,9 @@ def _beside_or_here(folder: Path, name: Path) -> Path:
 
 
 def _from_files(paths: list[Path]) -> Found:
-    absolute = [Path(os.path.abspath(path)) for path in paths]
+    absolute = [path if to_url(path) else Path(os.path.abspath(path)) for path in paths]
+    if len({path.is_absolute() for path in absolute}) > 1:
+        raise ConfigError("Expected images that are all files of this machine, or all URLs, but got both.")
     existing = [path.parent for path in absolute if os.path.lexists(path)]
     root = Path(os.path.commonpath(existing or [path.parent for path in absolute])) if absolute else Path()
     seen: set[Path] = set()

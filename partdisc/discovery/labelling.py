@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from partdisc.data import ImageList
+from partdisc.data.remote import to_text
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import INSIDE, Masks, small_images
 from partdisc.foreground import resize_mask
@@ -58,7 +59,7 @@ def write_parts(
         soft_foreground: whether the first part's probability is written too, as `foreground/<id>.png` of the run.
     """
     masks = MaskSet(root / "parts", discoverer.num_parts_, part_palette(discoverer.num_parts_))
-    masks.images_root = str(images.root.absolute())
+    masks.images_root = to_text(images.root)
     masks.part_names = None if discoverer.part_names is None else list(discoverer.part_names)
     writer = _Writer(masks, foreground or {}, root / "foreground" if soft_foreground else None)
     refine = refinement == "colour" or (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from partdisc.data import ImageList, list_images
+from partdisc.data.remote import to_text
 from partdisc.discovery.base import PartDiscoverer, resolve_device
 from partdisc.discovery.figures import write_figures
 from partdisc.discovery.inside import names_masks
@@ -172,7 +173,7 @@ class _Pipeline:
             return
         skipped = [{"id": s.id, "reason": s.reason} for s in images.skipped]
         self._record(
-            images_root=str(images.root.absolute()),
+            images_root=to_text(images.root),
             images_digest=images.digest,
             backbone=discoverer.get_backbone().describe(),
             skipped=skipped,

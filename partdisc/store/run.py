@@ -101,6 +101,11 @@ def prepare_folder(folder: str | os.PathLike[str], *, resume: bool, overwrite: b
         ConfigError: if the folder cannot be used; the message says why and what to do.
     """
     root = Path(folder)
+    if "://" in os.fspath(folder):
+        raise ConfigError(
+            f"Expected --out as a folder of this machine, but got {os.fspath(folder)}. A run needs locks, renames "
+            "and mapped files: write it here or to a network file system, and copy it when it is done."
+        )
     if resume and overwrite:
         raise ConfigError("Expected --resume or --overwrite, but got both.")
     if root.exists() and not root.is_dir():

@@ -18,6 +18,7 @@ import partdisc
 from partdisc.data.synthetic import draw
 from partdisc.discovery import pipeline
 from partdisc.errors import ArtifactError, ConfigError, DataError
+from partdisc.factorization.blocks import BlockReader
 from tests.discovery.conftest import paint_images
 
 # a small real network: everything of the pipeline, little arithmetic
@@ -105,6 +106,24 @@ def test_equal_runs_are_equal_to_the_byte_whatever_the_workers_and_storage(paint
     a, b = contents(tmp_path / "a"), contents(tmp_path / "b")
     assert a.keys() == b.keys()
     assert [name for name in a if a[name] != b[name]] == []
+
+
+def test_features_beyond_the_budget_are_worked_on_from_disk(painted, tmp_path, monkeypatch):
+    folders = []
+    columns = BlockReader.columns
+
+    def watched(self, *arguments):
+        folders.append(self.scratch)
+        return columns(self, *arguments)
+
+    monkeypatch.setattr(BlockReader, "columns", watched)
+    small = discover(painted, tmp_path / "small", max_memory=1e-6)
+    assert set(folders) == {tmp_path / "small" / "features"}
+    folders.clear()
+    large = discover(painted, tmp_path / "large", max_memory=1.0)
+    assert set(folders) == {None}
+    for (_, a), (_, b) in zip(small.masks, large.masks, strict=True):
+        assert (a == b).mean() > 0.999
 
 
 def test_kept_features_can_be_read(painted, tmp_path):
@@ -222,6 +241,8 @@ def test_broken_images_are_listed_with_the_reason_and_strict_makes_them_an_error
         ({"refine": "magic"}, ConfigError, "--refine of auto"),
         ({"storage": "cloud"}, ConfigError, "auto, memory, disk"),
         ({"workers": -1}, ConfigError, "--workers"),
+        ({"max_memory": 0.0}, ConfigError, "--max-memory"),
+        ({"max_memory": float("nan")}, ConfigError, "--max-memory"),
         ({"device": "tpu"}, ConfigError, "device"),
         ({"feature_dtype": "int8"}, ConfigError, "float16"),
         ({"batch_size": 0}, ConfigError, "batch size"),
