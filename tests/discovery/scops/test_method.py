@@ -173,8 +173,8 @@ def test_more_parts_than_cells_are_refused(backbone, images):
     nothing = {"image_00000": np.zeros((8, 11), np.float32)}
     with pytest.raises(DataError, match="foreground of at least 3 grid cells for 3 parts, got 0"):
         make(backbone).fit(images[:1], foreground=nothing)
-    with pytest.raises(DataError, match="foreground map for every image, but there is none for image_00001"):
-        make(backbone).fit(images[:2], foreground={"image_00000": np.ones((8, 11), np.float32)})
+    with pytest.raises(DataError, match="foreground mask of at least one of the images"):
+        make(backbone).fit(images[:2], foreground={"other": np.ones((8, 11), np.float32)})
 
 
 def logged(run: Path) -> list[dict]:
