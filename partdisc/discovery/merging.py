@@ -9,18 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from partdisc.discovery.inside import INSIDE
-
 
 def colour_distances(
-    images: Sequence[np.ndarray], labels: Sequence[Tensor], foregrounds: Sequence[Tensor], count: int
+    colours: Sequence[np.ndarray], weights: Sequence[np.ndarray], labels: Sequence[np.ndarray], count: int
 ) -> np.ndarray:
     """How differently coloured two clusters are where they meet in one image.
 
     Args:
-        images: (h, w, 3) uint8 RGB of each image, a pixel a cell.
-        labels: (h, w) cluster of each cell.
-        foregrounds: (h, w) probability of each cell.
+        colours: (n, 3) CIELAB of the cells of each image's object; see `lab_colours`.
+        weights: (n,) > 0 of each cell.
+        labels: (n,) cluster of each cell.
         count: number of clusters.
 
     Returns:
@@ -28,25 +26,26 @@ def colour_distances(
         over images with weight min of the two masses; drawn to the overall mean where little was seen.
     """
     distances = np.zeros((count, count))
-    weights = np.zeros((count, count))
-    for image, label, foreground in zip(images, labels, foregrounds, strict=True):
-        probability = foreground.flatten().double().numpy()
-        inside = probability * (probability > INSIDE)
-        if not inside.any():
+    total = np.zeros((count, count))
+    for lab, weight, ids in zip(colours, weights, labels, strict=True):
+        if not len(ids):
             continue
-        lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float64).reshape(-1, 3)
-        ids = label.flatten().numpy()
-        mass = np.bincount(ids, inside, count)
-        sums = np.stack([np.bincount(ids, inside * channel, count) for channel in lab.T], axis=1)
+        mass = np.bincount(ids, weight, count)
+        sums = np.stack([np.bincount(ids, weight * channel, count) for channel in lab.T], axis=1)
         means = sums / np.maximum(mass, 1e-6)[:, None]
-        spread = np.square(lab - np.average(lab, axis=0, weights=inside)).sum(1)
-        deviation = np.sqrt(np.average(spread, weights=inside)) + 3
+        spread = np.square(lab - np.average(lab, axis=0, weights=weight)).sum(1)
+        deviation = np.sqrt(np.average(spread, weights=weight)) + 3
         seen = mass > 1
-        weight = np.minimum(mass[:, None], mass) * seen[:, None] * seen
-        distances += weight * np.sqrt(np.square(means[:, None] - means).sum(2)) / deviation
-        weights += weight
-    typical = distances.sum() / max(weights.sum(), 1e-12)
-    return (distances + 2 * typical) / (weights + 2)
+        shared = np.minimum(mass[:, None], mass) * seen[:, None] * seen
+        distances += shared * np.sqrt(np.square(means[:, None] - means).sum(2)) / deviation
+        total += shared
+    typical = distances.sum() / max(total.sum(), 1e-12)
+    return (distances + 2 * typical) / (total + 2)
+
+
+def lab_colours(image: np.ndarray) -> np.ndarray:
+    """(h, w, 3) float64 CIELAB, on OpenCV's scale of 0..255, of an image (h, w, 3) uint8 RGB."""
+    return cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float64)
 
 
 def merge_clusters(

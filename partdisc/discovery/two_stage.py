@@ -1,11 +1,13 @@
-"""Discovery in two stages: first the objects, then parts within them, by fine clusters that are merged.
+"""Discovery in two stages: first the objects, then parts within them, by several clusterings that vote.
 
-Plain clustering of dense features makes parts of the background. Here parts lie inside a foreground, and many fine
-clusters are merged to K parts by their features and by how unlike their colours are where they meet in an image.
+Plain clustering of dense features makes parts of the background, and other parts from every start. Here parts lie
+inside a foreground; many fine clusters are merged to K parts by their features and by how unlike their colours are
+where they meet in an image; this is done from several starts, and a linear classifier learns what they agree on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,47 +16,60 @@ from torch import Tensor
 
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.parts_within import FINE_CLUSTERS, PartsWithin, fit_parts_within
+from partdisc.discovery.object_cells import FineClusters, ObjectCells, collect_cells, find_fine_clusters
+from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote
+from partdisc.errors import DataError
 
-SAMPLE_IMAGES = 256  # parts are learnt from at most so many, evenly spaced
+SAMPLE_ROWS = 10_000  # from which the classifier learns
 
 
 @dataclass(eq=False, repr=False)
 class TwoStageClustering(PartDiscoverer):
-    """Parts as merged clusters of the features within the foreground.
+    """Parts by a vote of merged clusterings within the foreground.
 
-    Without a foreground stage every cell counts as inside. Soft maps are a softmax over minus the squared distances
-    to the fine clusters, summed over those of a part.
+    Without a foreground stage every cell counts as inside. Soft maps are the probabilities of a linear classifier of
+    cells that has learnt the votes.
 
     Args:
         num_parts: K.
         backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
         feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
         fine_clusters: how many clusters are merged to K parts; at least K are used.
+        votes: number of clusterings, each from a start of its own.
 
     Attributes:
-        parts_: the learnt parts, see `PartsWithin`.
+        parts_: the classifier.
     """
 
     method: ClassVar[str] = "two-stage"
 
-    fine_clusters: int = FINE_CLUSTERS
+    fine_clusters: int = 48
+    votes: int = 9
 
     def _fit_features(self, features: RowsInside) -> None:
-        total, pictures = len(features.features), features.pictures
-        count = min(total, SAMPLE_IMAGES)
-        chosen = [i * total // count for i in range(count)]
-        self.parts_ = self.processes.from_first(
-            lambda: fit_parts_within(
-                [features.features[i] for i in chosen],
-                [_inside(features, i) for i in chosen],
-                self.num_parts,
-                images=None if pictures is None else lambda i: pictures(chosen[i]),
-                layer_channels=features.key.get("backbone", {}).get("channels"),
-                fine_clusters=self.fine_clusters,
-                seed=self.seed,
+        def learn() -> LinearParts:
+            cells, clusterings = self._cluster(features, self.num_parts)
+            return self._teach(cells, clusterings, self.num_parts)
+
+        self.parts_ = self.processes.from_first(learn)
+
+    def _cluster(self, features: RowsInside, num_parts: int) -> tuple[ObjectCells, list[FineClusters]]:
+        cells = collect_cells(features)
+        if len(cells.rows) < num_parts:
+            raise DataError(
+                f"Expected at least {num_parts} cells inside objects for {num_parts} parts, but got "
+                f"{len(cells.rows)}. Use more images, or no foreground."
             )
-        )
+        count = max(self.fine_clusters, num_parts)
+        seeds = range(self.seed * self.votes, (self.seed + 1) * self.votes)
+        return cells, [find_fine_clusters(cells, count, seed) for seed in seeds]
+
+    def _teach(self, cells: ObjectCells, clusterings: Sequence[FineClusters], num_parts: int) -> LinearParts:
+        votes = mean_vote(fine.merged(num_parts) for fine in clusterings)
+        generator = torch.Generator().manual_seed(self.seed)
+        sample = torch.randperm(len(votes), generator=generator)[:SAMPLE_ROWS]
+        weight, bias = fit_softmax(cells.rows[sample], votes[sample])
+        return LinearParts(cells.mean, cells.scale, weight, bias)
 
     def _part_scores(self, rows: Tensor) -> Tensor:
         return self.parts_(rows)
@@ -63,15 +78,10 @@ class TwoStageClustering(PartDiscoverer):
         return self.parts_.state()
 
     def _set_state(self, state: dict[str, Tensor]) -> None:
-        self.parts_ = PartsWithin(**state)
+        self.parts_ = LinearParts(**state)
 
     def _reorder(self, order: Tensor) -> None:
         self.parts_ = self.parts_.renumbered(order)
 
     def _basis(self) -> Tensor:
-        return self.parts_.part_centers()
-
-
-def _inside(features: RowsInside, index: int) -> Tensor:
-    found = features.foreground_of(index)
-    return torch.ones(features.features.entries[index].grid) if found is None else found
+        return self.parts_.weight.T

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import torch
 
-from partdisc.discovery import TwoStageClustering, two_stage
+from partdisc.discovery import TwoStageClustering, object_cells
 from tests.discovery.contract import DiscovererContract
-from tests.discovery.test_merging import scenes_of_two_parts
+from tests.discovery.test_object_cells import scenes_of_two_parts
 
 
 class TestTwoStageClustering(DiscovererContract):
@@ -13,7 +13,7 @@ class TestTwoStageClustering(DiscovererContract):
 
 def test_many_images_are_sampled_evenly(monkeypatch):
     maps, _, _ = scenes_of_two_parts(9)
-    monkeypatch.setattr(two_stage, "SAMPLE_IMAGES", 3)
+    monkeypatch.setattr(object_cells, "SAMPLE_IMAGES", 3)
     sampled = TwoStageClustering(3, device="cpu", foreground="none").fit_features(maps)
     third = TwoStageClustering(3, device="cpu", foreground="none").fit_features([maps[i] for i in (0, 3, 6)])
     for name, tensor in sampled._state().items():
@@ -34,4 +34,4 @@ def test_parts_are_numbered_by_their_area():
 def test_fewer_fine_clusters_than_parts_are_raised_to_the_parts():
     maps, _, _ = scenes_of_two_parts()
     method = TwoStageClustering(5, device="cpu", foreground="none", fine_clusters=2).fit_features(maps)
-    assert method.parts_.num_parts == 5
+    assert method.parts_.weight.shape[1] == 5

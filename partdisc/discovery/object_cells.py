@@ -1,0 +1,127 @@
+"""The cells that lie inside the objects of a sample of images, with what fine clusters are made and merged from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from partdisc.discovery.inside import INSIDE, RowsInside
+from partdisc.discovery.merging import colour_distances, lab_colours, merge_clusters
+from partdisc.discovery.voting import scaled
+from partdisc.errors import DataError
+from partdisc.factorization import KMeans
+
+SAMPLE_IMAGES = 256  # evenly spaced
+SAMPLE_ROWS = 10_000
+SOFTNESS = 0.2  # temperature, in units of the mean squared distance beyond the nearest centre
+
+
+@dataclass(frozen=True)
+class ObjectCells:
+    """Cells inside the objects of some images.
+
+    Attributes:
+        mean: (C,) of all cells.
+        scale: (C,) deviation times the root of the layer's channels, so that layers weigh alike.
+        rows: (n, C) scaled, in the order of images.
+        counts: cells of each image.
+        weights: (n,) float64 probability of foreground.
+        colours: (n, 3) CIELAB, or None.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    rows: Tensor
+    counts: tuple[int, ...]
+    weights: np.ndarray
+    colours: np.ndarray | None
+
+    def colour_distances(self, labels: Tensor, count: int) -> np.ndarray | None:
+        """How unlike clusters are in colour, `labels` (n,) being the cluster of each cell."""
+        if self.colours is None:
+            return None
+        ends = np.cumsum(self.counts)[:-1]
+        colours, weights, ids = (np.split(v, ends) for v in (self.colours, self.weights, labels.numpy()))
+        return colour_distances(colours, weights, ids, count)
+
+
+@dataclass(frozen=True)
+class FineClusters:
+    """Fine clusters of cells, which merge to any smaller number of parts.
+
+    Attributes:
+        centers: (M, C).
+        soft: (n, M) soft cluster of every cell.
+        masses: (M,) cells of each cluster.
+        colours: (M, M) distances in colour, or None.
+    """
+
+    centers: Tensor
+    soft: Tensor
+    masses: np.ndarray
+    colours: np.ndarray | None
+
+    def merged(self, num_parts: int) -> Tensor:
+        """(n, K) soft parts of every cell."""
+        parts = torch.from_numpy(merge_clusters(self.centers, self.masses, num_parts, self.colours))
+        return torch.zeros(len(self.soft), num_parts).index_add_(1, parts, self.soft)
+
+
+def collect_cells(features: RowsInside) -> ObjectCells:
+    """The cells of evenly spaced images that lie inside objects.
+
+    Raises:
+        DataError: if there are none.
+    """
+    total = len(features.features)
+    count = min(total, SAMPLE_IMAGES)
+    found = [_cells(features, i * total // count) for i in range(count)]
+    rows = torch.cat([rows for rows, _, _ in found])
+    if not len(rows):
+        raise DataError(
+            "Expected cells inside objects, but the foreground holds none. Use --foreground none."
+        )
+    layers = features.key.get("backbone", {}).get("channels") or [rows.shape[1]]
+    mean, scale = _scaling(rows, layers)
+    colours = [lab for _, _, lab in found if lab is not None]
+    return ObjectCells(
+        mean,
+        scale,
+        scaled(rows, mean, scale),
+        tuple(len(rows) for rows, _, _ in found),
+        np.concatenate([weights for _, weights, _ in found]),
+        np.concatenate(colours) if colours else None,
+    )
+
+
+def find_fine_clusters(cells: ObjectCells, count: int, seed: int) -> FineClusters:
+    """k-means of cells: `count` clusters, fewer where there are fewer cells."""
+    generator = torch.Generator().manual_seed(seed)
+    sample = cells.rows[torch.randperm(len(cells.rows), generator=generator)[:SAMPLE_ROWS]]
+    found = KMeans(min(count, len(sample)), restarts=1, max_iter=30, seed=seed).fit(sample)
+    centers = torch.as_tensor(found.cluster_centers_).float()
+    squared = torch.cdist(cells.rows, centers).square()
+    labels = squared.argmin(1)
+    squared -= squared.amin(1, keepdim=True)
+    soft = torch.softmax(-squared / (SOFTNESS * squared.mean()).clamp(min=1e-12), dim=1)
+    masses = torch.bincount(labels, minlength=len(centers)).numpy()
+    return FineClusters(centers, soft, masses, cells.colour_distances(labels, len(centers)))
+
+
+def _cells(features: RowsInside, index: int) -> tuple[Tensor, np.ndarray, np.ndarray | None]:
+    cells, probability = features.features[index], features.foreground_of(index)
+    if probability is None:
+        probability = torch.ones(cells.shape[:2])
+    inside = probability > INSIDE
+    colours = None if features.pictures is None else lab_colours(features.pictures(index))[inside.numpy()]
+    return cells[inside].float(), probability[inside].double().numpy(), colours
+
+
+def _scaling(rows: Tensor, layer_channels: Sequence[int]) -> tuple[Tensor, Tensor]:
+    layers = torch.tensor(list(layer_channels))
+    share = layers.float().sqrt().repeat_interleave(layers)
+    return rows.mean(0), (rows.std(0, correction=0) + 1e-5) * share
