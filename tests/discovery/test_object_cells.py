@@ -29,7 +29,9 @@ def inside_of(maps, image=None, share=1.0):
     def foreground(rows):
         return share * (torch.cdist(rows.float(), codes).argmin(-1) > 0).float()
 
-    return RowsInside(FeatureSet.from_maps(maps), foreground, None if image is None else lambda i: image)
+    return RowsInside(
+        FeatureSet.from_maps(maps), foreground, pictures=image if image is None else lambda i: image
+    )
 
 
 def test_cells_are_those_inside_with_their_colours():
