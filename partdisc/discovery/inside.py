@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,19 +89,27 @@ def fit_stage(
         masks: what to learn instead.
 
     Returns:
-        None for "none".
+        None for "none", and with a warning for "auto" where no object stands out from a background.
     """
     if masks is not None:
         return fit_to_masks(features, masks, seed=seed)
     if check_foreground(name) == NONE:
         return None
-    return fit_foreground(
+    found = fit_foreground(
         features,
         None if images is None else small_images(features, images),
         evidence=AUTO if name == "auto" else (name,),
         logits=None if backbone is None else _logits_on_cpu(backbone),
         seed=seed,
     )
+    if name == "auto" and not found.is_supported:
+        warnings.warn(
+            f"No object stands out from a background in these images (support {found.support:.2f}), so parts cover "
+            "whole images. If that is wrong, give masks, or one estimator such as --foreground border.",
+            stacklevel=2,
+        )
+        return None
+    return found
 
 
 def foreground_of(

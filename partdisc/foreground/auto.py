@@ -1,10 +1,14 @@
 """From weak evidence to a foreground: guesses are added up, then a classifier learns from them and from its cuts.
 
-1. Each estimator scores the cells of every image; scores are standardised and summed.
+1. Each estimator scores the cells of every image; scores are standardised and summed. How much of all images is
+   object is read off the scores together (`share.object_share`).
 2. A linear classifier of feature cells learns the sum over all images. What single guesses get wrong in one image
-   and right in another averages out; it then learns from its own answers. How much of all images is background is
-   read off the sum once and held, else each round would take a little more, or less, than the one before.
-3. GrabCut snaps its answers to each image's colours and edges, and it learns once more from the cuts.
+   and right in another averages out; it then learns from its own answers. The share is held, else each round would
+   take a little more, or less, than the one before.
+3. GrabCut snaps its answers to each image's colours and edges, and it learns once more from the cuts. The share
+   follows the first cuts within bounds: evidence is blurred and takes a rim too much.
+
+Whether there are objects to speak of shows in that evidence of place and of class agree (`share.support`).
 
 The idea of a linear classifier trained on cut guesses is that of FOUND (Siméoni et al., CVPR 2023), the border as a
 seed of the background that of Wei et al. (ECCV 2012).
@@ -23,9 +27,10 @@ from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.border import border_clusters, border_contrast, centre_classifier, centre_prior
 from partdisc.foreground.classes import class_certainty, class_evidence
 from partdisc.foreground.cut import cut_to_grid
-from partdisc.foreground.grids import enlarge, evenly, minimum_error_threshold, pool_map, standardize
+from partdisc.foreground.grids import enlarge, evenly, pool_map, standardize
 from partdisc.foreground.joint import first_factor, spectral_cut
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
+from partdisc.foreground.share import object_share, support
 from partdisc.store.features import FeatureSet
 
 
@@ -55,6 +60,7 @@ SAMPLE_IMAGES = 256  # the classifier is learnt from at most so many, evenly spa
 SAMPLE_ROWS = 24_576  # and from so many of their cells
 WARM_UP = 3  # rounds of learning from its own answers before the first cut
 SURENESS = 2.0  # how steep the answers are made that it learns from
+LEAST, MOST = 0.7, 1.3  # of the share read off the evidence: how far cuts may move it
 
 
 def fit_foreground(
@@ -85,17 +91,20 @@ def fit_foreground(
     chosen = evenly(range(len(features)), SAMPLE_IMAGES)
     maps = [features[i].float() for i in chosen]
     learner = _Learner(maps, seed)
-    scores = combine_evidence(learner.scaled_maps(), maps, evidence=evidence, logits=logits, seed=seed)
-    odds = torch.cat([s.flatten() for s in scores])
-    background = float((odds < minimum_error_threshold(odds)).float().mean())
+    found = gather_evidence(learner.scaled_maps(), maps, evidence=evidence, logits=logits, seed=seed)
+    table = {name: torch.cat([s.flatten() for s in scores]) for name, scores in found.items()}
+    share = first_share = object_share(torch.stack(list(table.values()), 1))
+    odds = torch.cat([s.flatten() for s in _sum_on_grids(found, learner.grids)])
     for _ in range(WARM_UP):
-        odds = learner.learn(_soften(odds, background, SURENESS))
+        odds = learner.learn(_soften(odds, share, SURENESS))
     if images is not None:
         pixels = [images(i) if callable(images) else images[i] for i in chosen]
         for _ in range(rounds):
-            cuts = cut_to_grid(pixels, [p.numpy() for p in learner.split(_soften(odds, background))])
-            odds = learner.learn(torch.cat([torch.from_numpy(c).flatten() for c in cuts]))
-    return learner.result()
+            cuts = cut_to_grid(pixels, [p.numpy() for p in learner.split(_soften(odds, share))])
+            targets = torch.cat([torch.from_numpy(c).flatten() for c in cuts])
+            odds = learner.learn(targets)
+            share = min(max(float(targets.mean()), LEAST * first_share), MOST * first_share)
+    return learner.result(support(table))
 
 
 def combine_evidence(
@@ -106,7 +115,7 @@ def combine_evidence(
     logits: Callable[[Tensor], Tensor] | None = None,
     seed: int = 0,
 ) -> list[Tensor]:
-    """Sum of the standardised scores of several estimators.
+    """Sum of the standardised scores of several estimators, on the features' grids.
 
     Args:
         scaled: standardised features (h, w, C) of each image.
@@ -118,22 +127,50 @@ def combine_evidence(
     Returns:
         (h, w) for each image, larger on objects.
     """
+    found = gather_evidence(scaled, maps, evidence=evidence, logits=logits, seed=seed)
+    return _sum_on_grids(found, [(m.shape[0], m.shape[1]) for m in scaled])
+
+
+def gather_evidence(
+    scaled: Sequence[Tensor],
+    maps: Sequence[Tensor],
+    *,
+    evidence: Sequence[str] = AUTO,
+    logits: Callable[[Tensor], Tensor] | None = None,
+    seed: int = 0,
+) -> dict[str, list[Tensor]]:
+    """The standardised scores of several estimators.
+
+    Args:
+        scaled: standardised features (h, w, C) of each image.
+        maps: the same features as the backbone gave them, for `logits`.
+        evidence: names of estimators.
+        logits: see `fit_foreground`.
+        seed: of estimators that draw.
+
+    Returns:
+        By estimator, (h', w') for each image, larger on objects; the long side has at most `EVIDENCE_CELLS`.
+    """
     unknown = [name for name in evidence if name not in ESTIMATORS and name not in CLASS_ESTIMATORS]
     if unknown:
         known = ", ".join([*ESTIMATORS, *CLASS_ESTIMATORS])
         raise ConfigError(f"Expected foreground estimators among {known}, but got {', '.join(unknown)}.")
     coarse = [pool_map(m, EVIDENCE_CELLS) for m in scaled]
-    found = [standardize(ESTIMATORS[name](coarse, seed=seed)) for name in evidence if name in ESTIMATORS]
+    found = {name: ESTIMATORS[name](coarse, seed=seed) for name in evidence if name in ESTIMATORS}
     if logits is not None and any(name in CLASS_ESTIMATORS for name in evidence):
         cells = [logits(pool_map(m, EVIDENCE_CELLS)) for m in maps]
-        found += [standardize(CLASS_ESTIMATORS[name](cells)) for name in evidence if name in CLASS_ESTIMATORS]
+        found |= {name: CLASS_ESTIMATORS[name](cells) for name in evidence if name in CLASS_ESTIMATORS}
     if not found:
         raise ConfigError(
             "Expected a foreground estimator that needs no classifier, for this backbone has none; "
             f"got {', '.join(evidence) or 'no name'}. Known: {', '.join(ESTIMATORS)}."
         )
-    sums = [torch.stack(scores).sum(0) for scores in zip(*found, strict=True)]
-    return [enlarge(s, (m.shape[0], m.shape[1])) for s, m in zip(sums, scaled, strict=True)]
+    return {name: standardize(scores) for name, scores in found.items()}
+
+
+def _sum_on_grids(found: dict[str, list[Tensor]], grids: Sequence[tuple[int, int]]) -> list[Tensor]:
+    sums = [torch.stack(scores).sum(0) for scores in zip(*found.values(), strict=True)]
+    return [enlarge(s, grid) for s, grid in zip(sums, grids, strict=True)]
 
 
 class _Learner:
@@ -162,11 +199,11 @@ class _Learner:
         parts = self.rows.split([h * w for h, w in self.grids])
         return [p.view(*grid, -1) for p, grid in zip(parts, self.grids, strict=True)]
 
-    def result(self) -> LinearForeground:
-        return LinearForeground(self.mean, self.scale, self.weight, self.bias)
+    def result(self, support: float | None) -> LinearForeground:
+        return LinearForeground(self.mean, self.scale, self.weight, self.bias, support)
 
 
-def _soften(odds: Tensor, background: float, sureness: float = 1.0) -> Tensor:
-    """Probabilities from scores of any scale; the `background` share of all cells ends below 0.5."""
-    threshold = float(np.quantile(odds.numpy(), background))
+def _soften(odds: Tensor, share: float, sureness: float = 1.0) -> Tensor:
+    """Probabilities from scores of any scale; the `share` of all cells ends above 0.5."""
+    threshold = float(np.quantile(odds.numpy(), 1 - share))
     return torch.sigmoid(2 * sureness * (odds - threshold) / odds.std(correction=0).clamp(min=1e-6))

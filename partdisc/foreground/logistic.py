@@ -12,6 +12,7 @@ from torch import Tensor
 # what the weights may cost: backbones give hundreds of correlated channels, guesses are wrong here and there
 PENALTY = 1e-2
 STEPS = 20
+LEAST_SUPPORT = 0.12  # photographs have 0.45 to 0.75, close-ups and bare grounds below 0.1
 
 
 def fit_logistic(
@@ -76,12 +77,20 @@ class LinearForeground:
         scale: (C,) deviation of the features.
         weight: (C,) of standardised features.
         bias: ().
+        support: how well the evidence agreed that there are objects (see `share.support`); None where it was
+            not asked, or the model was loaded from a file.
     """
 
     mean: Tensor
     scale: Tensor
     weight: Tensor
     bias: Tensor
+    support: float | None = None
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether the images have objects before a background to speak of; True where that is not known."""
+        return self.support is None or self.support >= LEAST_SUPPORT
 
     def log_odds(self, features: Tensor) -> Tensor:
         """(...) log odds of foreground of features (..., C)."""
