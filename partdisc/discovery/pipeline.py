@@ -233,7 +233,9 @@ class _Pipeline:
         plan = plan_extraction(
             images, backbone, image_size=discoverer.image_size, batch_size=settings.batch_size, dtype=dtype
         )
-        key = features_key(images, backbone, image_size=discoverer.image_size, dtype=settings.feature_dtype)
+        key = features_key(
+            images, backbone, plan, image_size=discoverer.image_size, dtype=settings.feature_dtype
+        )
         store = None
         on_disk = self._features_on_disk(plan.num_bytes)
         needed = self._bytes_of_results(discoverer, plan) + (plan.num_bytes if on_disk else 0)

@@ -8,7 +8,9 @@ list alone: a resumed extraction repeats nothing and ends identically.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +52,12 @@ class ExtractionPlan:
     shards: list[list[list[ImageRecord]]]
     sizes: dict[str, tuple[int, int]]
     num_bytes: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of which images lie in which shard: shards of another division must not be mixed with these."""
+        division = [[record.id for batch in shard for record in batch] for shard in self.shards]
+        return hashlib.sha256(json.dumps(division).encode()).hexdigest()
 
 
 def resized_size(height: int, width: int, image_size: int) -> tuple[int, int]:
@@ -96,13 +104,16 @@ def plan_extraction(
     return ExtractionPlan(shards, sizes, sum(needed))
 
 
-def features_key(images: ImageList, backbone: Backbone, *, image_size: int, dtype: str) -> dict[str, Any]:
+def features_key(
+    images: ImageList, backbone: Backbone, plan: ExtractionPlan, *, image_size: int, dtype: str
+) -> dict[str, Any]:
     """What identifies features: a store made with another key is refused."""
     return {
         "backbone": backbone.describe(),
         "image_size": image_size,
         "dtype": dtype,
         "images": images.digest,
+        "shards": plan.digest,
     }
 
 
@@ -159,7 +170,7 @@ def extract_features(
         images = list_images(images)
     torch_dtype = check_dtype(dtype)
     plan = plan_extraction(images, backbone, image_size=image_size, batch_size=batch_size, dtype=torch_dtype)
-    key = features_key(images, backbone, image_size=image_size, dtype=dtype)
+    key = features_key(images, backbone, plan, image_size=image_size, dtype=dtype)
     target = FeatureStore(store, key) if store is not None else None
     with Progress("features", len(images.records), verbosity=verbosity) as progress:
         features = run_extraction(

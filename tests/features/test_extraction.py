@@ -132,6 +132,14 @@ def test_a_stopped_extraction_goes_on_and_ends_the_same(backbone, folder, tmp_pa
     assert torch.equal(resumed.matrix(), whole.matrix())
 
 
+def test_a_store_divided_otherwise_is_refused(backbone, folder, tmp_path_factory):
+    """Shards of two divisions would hold images twice, or not at all."""
+    store = tmp_path_factory.mktemp("store")
+    extract_features(backbone, folder, image_size=64, batch_size=1, store=store)
+    with pytest.raises(ArtifactError, match="shards"):
+        extract_features(backbone, folder, image_size=64, batch_size=4, store=store)
+
+
 def test_a_store_of_other_images_or_settings_is_refused(backbone, folder, tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
     extract_features(backbone, folder, image_size=64, store=store)
