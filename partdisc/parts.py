@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -78,10 +79,17 @@ class PartMaps:
         left, right, share = _neighbours(W, w, columns)
         wide = torch.lerp(maps[:, :, left], maps[:, :, right], share)
         top, bottom, share = _neighbours(H, h, rows)
+        above, below = top.tolist(), bottom.tolist()
         step = max(1, BAND_VALUES // (len(maps) * W))
         for start in range(0, H, step):
-            band = slice(start, start + step)
-            yield torch.lerp(wide[:, top[band]], wide[:, bottom[band]], share[band, None])
+            band = torch.empty(len(maps), min(step, H - start), W)
+            # rows of pixels between the same two rows of cells at a time: nothing is gathered
+            for cells, run in groupby(range(start, start + band.shape[1]), lambda y: (above[y], below[y])):
+                pixels = list(run)
+                first, last = pixels[0], pixels[-1] + 1
+                a, b = (wide[:, row : row + 1] for row in cells)
+                torch.lerp(a, b, share[first:last, None], out=band[:, first - start : last - start])
+            yield band
 
     def to_labels(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """Hard part labels: maps resized to the image, then the argmax over channels; ties go to the lower label.
@@ -101,7 +109,8 @@ def _argmax(band: np.ndarray, first: int) -> np.ndarray:
     best = band[0].copy()
     labels = np.full(best.shape, first, dtype=np.uint8)
     for channel in range(1, len(band)):
-        np.putmask(labels, band[channel] > best, first + channel)
+        # the later channel has the larger number, so the maximum of numbers is the last that won
+        np.maximum(labels, (band[channel] > best) * np.uint8(first + channel), out=labels)
         np.maximum(best, band[channel], out=best)
     return labels
 

@@ -28,6 +28,7 @@ from partdisc.discovery.inside import (
     small_images,
     with_background,
 )
+from partdisc.discovery.scaling import BLOCK_ROWS, CPU
 from partdisc.errors import ConfigError, DataError, NotFittedError
 from partdisc.features import (
     DEFAULT_BACKBONE,
@@ -42,6 +43,7 @@ from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
 from partdisc.store.model import write_model
+from partdisc.threads import spread
 
 # weights that anybody can fetch again; others travel with the model
 FETCHABLE = ("embedded", "hub")
@@ -302,8 +304,12 @@ class PartDiscoverer(ABC):
 
     def _order_canonically(self, features: Any) -> None:
         counts = torch.zeros(self.num_parts_, dtype=torch.int64)
-        for block in features.blocks(16384):
-            counts += torch.bincount(self._part_scores(block).argmax(1).cpu(), minlength=self.num_parts_)
+
+        def cells_of_parts(block: Tensor) -> Tensor:
+            return torch.bincount(self._part_scores(block).argmax(1).cpu(), minlength=self.num_parts_)
+
+        for found in spread(cells_of_parts, features.blocks(8 * BLOCK_ROWS), CPU):
+            counts += found
         self.processes.add_up(counts)
         basis = self._basis().flatten(1).cpu().tolist()
         order = sorted(range(self.num_parts_), key=lambda k: (-int(counts[k]), basis[k]))

@@ -6,6 +6,7 @@ Dense Visual Descriptors" (2021), for the same idea with a saliency stage.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,8 +15,15 @@ from torch import Tensor
 
 from partdisc.discovery.base import PartDiscoverer, resolve_device
 from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, standardizing
-from partdisc.factorization import KMeans
+from partdisc.discovery.scaling import (
+    BLOCK_ROWS,
+    FeatureScaling,
+    ScaledBlocks,
+    channel_statistics,
+    standardizing,
+)
+from partdisc.factorization import KMeans, TensorBlocks
+from partdisc.features.extraction import fits_in_memory
 
 
 @dataclass(eq=False, repr=False)
@@ -54,7 +62,9 @@ class FeatureClustering(PartDiscoverer):
             max_iter=self.max_iter,
             seed=self.seed,
             device=resolve_device(self.device),
-        ).fit(source)
+        )
+        fits = fits_in_memory(math.prod(source.shape) * 4, self.budget)
+        kmeans.fit(TensorBlocks(source.matrix(), source.processes) if fits else source)
         self.cluster_centers_ = torch.as_tensor(kmeans.cluster_centers_).float().cpu()
         self.inertia_ = float(kmeans.inertia_)
         self.temperature_ = self._mean_gap(source)
@@ -63,7 +73,7 @@ class FeatureClustering(PartDiscoverer):
         if len(self.cluster_centers_) == 1:
             return 1.0
         total = torch.zeros((), dtype=torch.float64)
-        for block in source.blocks(16384):
+        for block in source.blocks(BLOCK_ROWS):
             nearest = self._distances(block).topk(2, dim=1, largest=False).values
             total += (nearest[:, 1] - nearest[:, 0]).double().sum()
         source.processes.add_up(total)

@@ -82,9 +82,8 @@ class DeepFeatureFactorization(PartDiscoverer):
         self.scaling_ = non_negative_scaling(channel_statistics(features), layers, self.signed)
         source: Any = ScaledBlocks(features, self.scaling_)
         if fits_in_memory(source.shape[0] * source.shape[1] * 4, self.budget):
-            nothing = torch.empty(0, source.shape[1])
             # scaled once instead of in every iteration
-            source = TensorBlocks(torch.cat([nothing, *source.blocks(16384)]), source.processes)
+            source = TensorBlocks(source.matrix(), source.processes)
         nmf = NMF(
             self.num_parts,
             init=self.init,

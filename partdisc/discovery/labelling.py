@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from partdisc.data import ImageList
 from partdisc.data.remote import to_text
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import INSIDE, Masks, small_images
+from partdisc.discovery.scaling import CPU
 from partdisc.foreground import resize_mask
 from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
@@ -24,6 +24,7 @@ from partdisc.render.palette import part_palette
 from partdisc.store import maps as map_store
 from partdisc.store.features import FeatureEntry, FeatureSet
 from partdisc.store.masks import MaskEntry, MaskSet, write_grey, write_index, write_mask
+from partdisc.threads import spread
 
 GROUP = 64  # images whose maps share a shard
 MIN_GROUPS = 16  # of small jobs too, so that several processes share them
@@ -73,12 +74,19 @@ def write_parts(
             lambda: [n for n, group in enumerate(groups) if not _is_written(masks, features, group, n, maps)]
         )
     )
-    with progress("masks", len(features)) as bar, ThreadPoolExecutor(2, initializer=_one_thread) as pool:
+
+    def write_one(index: int) -> PartMaps:
+        (found,) = discoverer.iter_maps(features, [index], images=images, foreground=foreground)
+        writer.write(found, load(index) if refine else None)
+        return found
+
+    with progress("masks", len(features)) as bar:
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
+        written = spread(write_one, (i for n in todo for i in groups[n]), CPU)
         for number in todo:
-            found = list(discoverer.iter_maps(features, groups[number], images=images, foreground=foreground))
-            pictures = [load(i) if refine else None for i in groups[number]]
-            for _ in pool.map(writer.write, found, pictures):
+            found = []
+            for part_maps in islice(written, len(groups[number])):
+                found.append(part_maps)
                 bar.advance()
             if maps:
                 map_store.write_maps(map_store.shard_path(masks.folder / "maps", number), found)
@@ -92,10 +100,6 @@ def write_parts(
 def mask_name(image_id: str) -> str:
     """Where an image's mask lies, relative to `parts/`."""
     return f"masks/{image_id}.png"
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)  # of the calling thread: the pool is the parallelism
 
 
 def refined(maps: PartMaps, picture: np.ndarray) -> PartMaps:

@@ -8,6 +8,7 @@ that nobody can normalise twice or wrongly. What this module is not: it reads no
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ VGG19_RELUS = {
     for block, first, count in ((1, 1, 2), (2, 6, 2), (3, 11, 4), (4, 20, 4), (5, 29, 4))
     for i in range(count)
 }
+
+_TAPPING = threading.Lock()  # a tap on a module cannot tell the images of two threads apart
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Backbone(nn.Module):
         layers: the resolved layers.
         num_channels: channels of the joined features.
         stride: image pixels a cell of the joined (finest) grid.
-        thread_safe: whether several threads may run it at once; a tap on a module cannot tell their images apart.
+        thread_safe: whether several threads run it at once; where modules are tapped one waits for the other.
         pad_to: image sides are padded to multiples of it.
     """
 
@@ -232,6 +235,8 @@ class Backbone(nn.Module):
         indices = sorted(layer.index for layer in self.layers if layer.index is not None)
         hooked = [layer.name for layer in self.layers if layer.index is None]
         with ExitStack() as stack:
+            if hooked:
+                stack.enter_context(_TAPPING)
             for name in hooked:
                 stack.enter_context(_tap(self.model.get_submodule(name), name, taps))
             if indices:

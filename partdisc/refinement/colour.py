@@ -7,10 +7,12 @@ a few times over. This is mean-field inference with an image's own colour model,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
-from partdisc.refinement.guided import guided_filter
+from partdisc.refinement.guided import GuidedFilter
 
 COLOURS = 24  # clusters of an image's colours
 KMEANS_PIXELS = 1200
@@ -42,18 +44,22 @@ def refine_by_colour(
     >>> bool((refine_by_colour(image, maps).argmax(0) == (image[..., 0] > 0)).all())
     True
     """
-    initial = np.ascontiguousarray(np.moveaxis(maps, 0, -1), dtype=np.float32)
     guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    smoothing = GuidedFilter(guide, radius)
     colours = colour_clusters(image)
-    prior = np.log(np.maximum(initial, 0) + 1e-3)
-    current = initial
+    current = np.asarray(maps, dtype=np.float32)
+    prior = np.log(np.maximum(current, 0) + 1e-3)
     for _ in range(iterations):
-        evidence = _colour_evidence(colours, current)[colours]
-        odds = np.exp(prior + strength * evidence - (prior + strength * evidence).max(2, keepdims=True))
-        smooth = guided_filter(guide, odds / odds.sum(2, keepdims=True), radius)
-        current = np.clip(smooth, 1e-4, 1)
-        current /= current.sum(2, keepdims=True)
-    return np.ascontiguousarray(np.moveaxis(current, -1, 0))
+        evidence = strength * _colour_evidence(colours, current)
+        odds = np.take(evidence, colours, axis=1)
+        odds += prior
+        odds -= odds.max(0)
+        np.exp(odds, out=odds)
+        odds /= odds.sum(0)
+        current = np.stack([smoothing(channel) for channel in odds])
+        np.clip(current, 1e-4, 1, out=current)
+        current /= current.sum(0)
+    return current
 
 
 def colour_clusters(image: np.ndarray, count: int = COLOURS) -> np.ndarray:
@@ -65,15 +71,26 @@ def colour_clusters(image: np.ndarray, count: int = COLOURS) -> np.ndarray:
     until = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 8, 1.0)
     start = np.zeros((len(sample), 1), np.int32)
     _, _, centres = cv2.kmeans(sample, min(count, len(sample)), start, until, 1, cv2.KMEANS_PP_CENTERS)
-    distances = np.square(centres).sum(1) - 2 * pixels @ centres.T
-    return distances.argmin(1).reshape(image.shape[:2])
+    length, pixels = np.square(centres).sum(1), -2 * np.ascontiguousarray(pixels.T)
+    return _nearest(lambda n: centres[n] @ pixels + length[n], len(centres)).reshape(image.shape[:2])
+
+
+def _nearest(distance: Callable[[int], np.ndarray], count: int) -> np.ndarray:
+    """Which of `count` distances is the least at each pixel, the first of equal ones; faster than argmin over a stack."""
+    least = distance(0)
+    nearest = np.zeros(least.shape, np.uint8)
+    for number in range(1, count):
+        found = distance(number)
+        np.maximum(nearest, (found < least) * np.uint8(number), out=nearest)
+        np.minimum(least, found, out=least)
+    return nearest
 
 
 def _colour_evidence(colours: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """(colours, K + 1): log likelihood of each colour under each label, up to a constant of the colour."""
-    labels, count = maps.shape[2], int(colours.max()) + 1
+    """(K + 1, colours): log likelihood of each colour under each label, up to a constant of the colour."""
+    labels, count = len(maps), int(colours.max()) + 1
     flat = colours.ravel()
-    mass = np.stack([np.bincount(flat, maps[..., k].ravel(), count) for k in range(labels)], axis=1)
+    mass = np.stack([np.bincount(flat, channel.ravel(), count) for channel in maps])
     mass += 0.02 * flat.size / (count * labels)  # a colour never seen is unlikely, not impossible
-    likelihood = np.log(mass / mass.sum(0))
-    return (likelihood - likelihood.mean(1, keepdims=True)).astype(np.float32)
+    likelihood = np.log(mass / mass.sum(1, keepdims=True))
+    return (likelihood - likelihood.mean(0)).astype(np.float32)

@@ -6,33 +6,38 @@ import cv2
 import numpy as np
 
 
-def guided_filter(guide: np.ndarray, maps: np.ndarray, radius: int = 3, flatness: float = 1e-3) -> np.ndarray:
-    """Guided filter (He, Sun and Tang, PAMI 2013, equations 5 to 8) of several maps with one grey guide.
+class GuidedFilter:
+    """Guided filter (He, Sun and Tang, PAMI 2013, equations 5 to 8) with a grey guide that many maps share.
 
     Args:
         guide: (H, W) float32 in [0, 1].
-        maps: (H, W, K) float32.
         radius: half side of the window in pixels.
         flatness: variance of the guide below which a window counts as flat and is averaged.
 
-    Returns:
-        (H, W, K) float32, of the maps' range but for a little overshoot.
-
     >>> guide = np.zeros((8, 8), np.float32); guide[:, 4:] = 1
-    >>> smooth = guided_filter(guide, guide[..., None])
-    >>> bool(smooth[4, 1, 0] < 0.01 and smooth[4, 6, 0] > 0.99)
+    >>> smooth = GuidedFilter(guide)(guide)
+    >>> bool(smooth[4, 1] < 0.01 and smooth[4, 6] > 0.99)
     True
     """
-    count = maps.shape[2]
-    mean_guide, mean_maps = _mean(guide[..., None], radius), _mean(maps, radius)
-    covariance = _mean(maps * guide[..., None], radius) - mean_guide * mean_maps
-    variance = _mean(np.square(guide)[..., None], radius) - mean_guide**2
-    slope = covariance / (variance + flatness)
-    offset = mean_maps - slope * mean_guide
-    both = _mean(np.concatenate([slope, offset], axis=2), radius)
-    return both[..., :count] * guide[..., None] + both[..., count:]
+
+    def __init__(self, guide: np.ndarray, radius: int = 3, flatness: float = 1e-3) -> None:
+        self.guide = guide
+        self._window = (2 * radius + 1, 2 * radius + 1)
+        self._guide_mean = self._mean(guide)
+        self._spread = self._mean(np.square(guide)) - np.square(self._guide_mean) + flatness
+
+    def __call__(self, channel: np.ndarray) -> np.ndarray:
+        """Smooth one map (H, W) float32; float32 of its range but for a little overshoot."""
+        mean = self._mean(channel)
+        slope = (self._mean(channel * self.guide) - mean * self._guide_mean) / self._spread
+        offset = mean - slope * self._guide_mean
+        return self._mean(slope) * self.guide + self._mean(offset)
+
+    def _mean(self, values: np.ndarray) -> np.ndarray:
+        return cv2.blur(values, self._window)
 
 
-def _mean(maps: np.ndarray, radius: int) -> np.ndarray:
-    side = 2 * radius + 1
-    return cv2.blur(maps, (side, side)).reshape(maps.shape)
+def guided_filter(guide: np.ndarray, maps: np.ndarray, radius: int = 3, flatness: float = 1e-3) -> np.ndarray:
+    """`GuidedFilter` for maps (H, W, K) float32 at once; shape (H, W, K)."""
+    smooth = GuidedFilter(guide, radius, flatness)
+    return np.stack([smooth(np.ascontiguousarray(maps[..., k])) for k in range(maps.shape[2])], axis=2)
