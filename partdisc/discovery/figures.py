@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from partdisc.data import decode_image
+from partdisc.discovery.scaling import CPU
 from partdisc.errors import DataError
 from partdisc.features.extraction import resized_size
 from partdisc.progress import Progress
@@ -15,6 +17,7 @@ from partdisc.render.contact_sheet import contact_sheet
 from partdisc.render.overlay import PartOverlay
 from partdisc.store import files
 from partdisc.store.masks import MaskEntry, MaskSet
+from partdisc.threads import spread
 
 SHEET_IMAGES = 40
 SHEET_CELL = 224
@@ -28,15 +31,18 @@ def write_figures(
     folder = root / "figures"
     draw = PartOverlay(palette=masks.palette, part_names=masks.part_names)
     chosen = evenly(masks.entries, len(masks) if overlays is None else overlays)
+
+    def write_overlay(entry: MaskEntry) -> None:
+        for image, labels in _picture(masks, entry, LONG_SIDE):
+            _write_jpeg(folder / "overlays" / f"{entry.id}.jpg", draw.annotate(image, labels))
+
     with progress("overlays", len(chosen)) as bar:
         bar.skip(0)
-        for entry in chosen:
-            for image, labels in _picture(masks, entry, LONG_SIDE):
-                _write_jpeg(folder / "overlays" / f"{entry.id}.jpg", draw.annotate(image, labels))
+        for _ in spread(write_overlay, chosen, CPU):
             bar.advance()
-    pictures = [
-        p for entry in evenly(masks.entries, SHEET_IMAGES) for p in _picture(masks, entry, SHEET_CELL)
-    ]
+    shown = evenly(masks.entries, SHEET_IMAGES)
+    found = spread(lambda entry: list(_picture(masks, entry, SHEET_CELL)), shown, CPU)
+    pictures = list(chain.from_iterable(found))
     pairs = [pair for image, labels in pictures for pair in ((image, None), (image, labels))]
     if pairs:
         sheet = contact_sheet(pairs, columns=min(10, len(pairs)), cell=SHEET_CELL, overlay=draw)

@@ -76,7 +76,7 @@ def colour_clusters(image: np.ndarray, count: int = COLOURS) -> np.ndarray:
 
 
 def _nearest(distance: Callable[[int], np.ndarray], count: int) -> np.ndarray:
-    """Which of `count` distances is the least at each pixel, the first of equal ones; faster than argmin over a stack."""
+    """Which of `count` distances is the least at each pixel, the first of equal ones."""
     least = distance(0)
     nearest = np.zeros(least.shape, np.uint8)
     for number in range(1, count):
@@ -90,7 +90,9 @@ def _colour_evidence(colours: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """(K + 1, colours): log likelihood of each colour under each label, up to a constant of the colour."""
     labels, count = len(maps), int(colours.max()) + 1
     flat = colours.ravel()
-    mass = np.stack([np.bincount(flat, channel.ravel(), count) for channel in maps])
-    mass += 0.02 * flat.size / (count * labels)  # a colour never seen is unlikely, not impossible
+    mass = np.stack([np.bincount(flat, channel.ravel(), count) for channel in maps]).astype(np.float64)
+    mass = mass + np.float64(
+        0.02 * flat.size / (count * labels)
+    )  # a colour never seen is unlikely, not impossible
     likelihood = np.log(mass / mass.sum(1, keepdims=True))
     return (likelihood - likelihood.mean(0)).astype(np.float32)
