@@ -60,3 +60,15 @@ def test_values_that_are_no_numbers_are_refused(bad):
     maps[0][1, 1, 1] = bad
     with pytest.raises(DataError, match="finite"):
         channel_statistics(features(maps))
+
+
+def test_the_matrix_holds_the_blocks_whatever_the_threads():
+    maps = [torch.randn(30, 40, 6, generator=torch.Generator().manual_seed(i)) for i in range(2)]
+    source = ScaledBlocks(features(maps), standardizing(channel_statistics(features(maps)), "split"))
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            assert torch.equal(source.matrix(), torch.cat(list(source.blocks(10_000))))
+    finally:
+        torch.set_num_threads(before)

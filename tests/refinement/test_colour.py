@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from partdisc.refinement import guided_filter, refine_by_colour
+from partdisc.refinement.colour import colour_clusters
 
 
 def picture(seed=0):
@@ -48,6 +49,14 @@ def test_labels_may_change_places():
     np.testing.assert_allclose(
         refine_by_colour(image, maps[order]), refine_by_colour(image, maps)[order], atol=1e-4
     )
+
+
+def test_every_pixel_has_its_nearest_colour():
+    image = np.zeros((6, 9, 3), np.uint8)
+    image[:, 3:6], image[:, 6:] = (200, 30, 30), (30, 30, 200)
+    found = colour_clusters(image, count=3)
+    assert [len(set(found[:, i : i + 3].ravel().tolist())) for i in (0, 3, 6)] == [1, 1, 1]
+    assert len(set(found.ravel().tolist())) == 3
 
 
 def test_guided_filter_keeps_constants():
