@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -28,7 +27,6 @@ from partdisc.threads import spread
 
 GROUP = 64  # images whose maps share a shard
 MIN_GROUPS = 16  # of small jobs too, so that several processes share them
-_READING = threading.Lock()  # readers of files silence warnings, which is not for two threads at once
 
 
 def write_parts(
@@ -138,8 +136,7 @@ class _Writer:
     def write(self, maps: PartMaps, picture: np.ndarray | None) -> None:
         fine, mask = maps if picture is None else refined(maps, picture), None
         if maps.image_id in self.foreground:
-            with _READING:
-                mask = resize_mask(self.foreground[maps.image_id], maps.size)
+            mask = resize_mask(self.foreground[maps.image_id], maps.size)
         if self.soft is not None:
             inside = fine.resized()[1] if mask is None else mask
             write_grey(self.soft / f"{maps.image_id}.png", inside)
