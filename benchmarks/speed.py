@@ -1,38 +1,45 @@
-"""Speed of `partdisc.NMF` against its peers on real features, at equal or lower error.
+"""Speed of partdisc's NMF, k-means and DFF against their peers on real features, at equal or lower error.
 
-    python benchmarks/speed.py --data ../shared/data        # both settings, all peers that are installed
-    python benchmarks/speed.py --data ../shared/data --settings last --peers scikit-learn
+    python benchmarks/speed.py --data ../shared/data           # everything, about ten minutes on two quiet cores
+    python benchmarks/speed.py --data ../shared/data --quick   # the smaller setting only, about two minutes
 
 Two settings, from 150 images each of the sets carparts and ccp at 448 px through the embedded EfficientNet-Lite0:
 "last": 30,000 locations of the last layer (1,280 channels, post-ReLU), K = 16; "joined": 100,000 locations of strides
 16 and 32, standardised without shift and split into positive and negative halves (864 channels), K = 32. Every peer
-runs with its own defaults and at most 200 iterations, scikit-learn as NMF(solver="cd", init="nndsvda"). partdisc runs
-before and after each peer in the same process, and the ratio is the peer's time over the mean of these two, on the
-clock and in processor time (which other work on the machine disturbs less). Errors ‖X − WH‖ / ‖X‖ are all computed
-here, in float64. Peers: pip install partdisc[bench]. Writes results/speed_nmf.json and results/speed_nmf.md.
+runs with its own defaults and at most 200 iterations, scikit-learn's NMF from "nndsvda". partdisc runs between the
+peers in the same process, with `--seeds` seeds in turn; a peer's time is divided by the median of the partdisc runs
+before and after it. Errors ‖X − WH‖ / ‖X‖ are all computed here, in float64; a ratio counts where no partdisc run
+ended above the peer's error. "To its error" is the peer's time over the seconds after which partdisc's own loss had
+fallen to the peer's error. Peers: pip install partdisc[bench]. Writes results/speed.json and results/speed.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
 import time
 import warnings
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from statistics import median
 
 import numpy as np
 import torch
+from speed_curves import cost_curves, measure_machine, roofline
+from speed_peers import (
+    KMEANS_PEERS,
+    NMF_PEERS,
+    Found,
+    Solver,
+    grad_cam_dff,
+    partdisc_dff,
+    partdisc_kmeans,
+    partdisc_nmf,
+)
+from speed_report import machine, markdown
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("torch", "numpy", "scikit-learn", "torchnmf", "overcomplete")
-MAX_ITER = 200
-Factors = tuple[np.ndarray, np.ndarray]  # W (M, K), H (K, C)
+SPREAD = 1e-5  # of the error: rounding
 
 
 def main() -> None:
@@ -41,22 +48,40 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--peers", nargs="+", choices=[*NMF_PEERS, *KMEANS_PEERS, "grad-cam"])
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=RESULTS / "speed_nmf.json")
+    parser.add_argument("--quick", action="store_true", help="the smaller setting, without the slowest peers")
+    parser.add_argument("--out", type=Path, default=RESULTS / "speed.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
-    report = {"machine": machine(options.threads), "settings": []}
-    for name in options.settings:
+    peers = options.peers or [*NMF_PEERS, *KMEANS_PEERS, "grad-cam"]
+    report = {
+        "machine": machine(options.threads) | measure_machine(),
+        "settings": [],
+        "curves": [],
+        "dff": None,
+    }
+    for name in ["last"] if options.quick else options.settings:
         X, rank = SETTINGS[name](options.data)
-        runs: list[dict] = []
-        report["settings"].append(
-            {"setting": name, "shape": list(X.shape), "num_components": rank, "runs": runs}
-        )
-        for peer in options.peers:
-            runs.append(compare(peer, X, rank))
-            write(report, options.out)  # after every peer: a long run that is stopped keeps what it has
+        entry = {"setting": name, "shape": list(X.shape), "num_components": rank, "nmf": [], "kmeans": []}
+        report["settings"].append(entry)
+        for kind, ours, known in (
+            ("nmf", partdisc_nmf, NMF_PEERS),
+            ("kmeans", partdisc_kmeans, KMEANS_PEERS),
+        ):
+            chosen = {peer: known[peer] for peer in peers if peer in known}
+            for run in compare(ours, chosen, X, rank, range(options.seeds)):
+                entry[kind].append(run)
+                print(run, flush=True)
+                write(report, options.out)  # after every peer: a long run that is stopped keeps what it has
+        entry["roofline"] = roofline(X, rank, report["machine"])
+        if name == "last":
+            report["curves"] = cost_curves(X, options.quick)
+    if "grad-cam" in peers:
+        report["dff"] = compare_dff(options.data, 12 if options.quick else 32)
+    write(report, options.out)
     print(markdown(report))
 
 
@@ -66,104 +91,92 @@ def write(report: dict, path: Path) -> None:
     path.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
 
 
-def compare(peer: str, X: torch.Tensor, rank: int) -> dict:
-    """One peer between two runs of partdisc."""
-    try:
-        solve = PEERS[peer]()
-    except ImportError as error:
-        return {"peer": peer, "skipped": f"{error}. pip install partdisc[bench]"}
-    before, ours = timed(with_partdisc, X, rank)
-    theirs, factors = timed(solve, X, rank)
-    after, _ = timed(with_partdisc, X, rank)
+def compare(ours: Solver, peers: dict[str, Callable[[], Solver]], X: torch.Tensor, rank: int, seeds: range):
+    """Yield a record for each peer; partdisc runs with every seed before the first and after every peer."""
+    if not peers:
+        return
+    before = [timed(ours, X, rank, seed) for seed in seeds]
+    for peer, load in peers.items():
+        try:
+            solve = load()
+        except ImportError as error:
+            yield {"peer": peer, "skipped": f"{error}. pip install partdisc[bench]"}
+            continue
+        theirs = timed(solve, X, rank, 0)
+        after = [timed(ours, X, rank, seed) for seed in seeds]
+        yield record(peer, theirs, before + after)
+        before = after
+
+
+def record(peer: str, theirs: dict, ours: list[dict]) -> dict:
+    reached = [seconds_to(run, theirs["error"]) for run in ours]
     run = {
         "peer": peer,
-        "seconds": theirs.wall,
-        "cpu_seconds": theirs.cpu,
-        "error": relative_error(X, *factors),
-        "partdisc_seconds": [before.wall, after.wall],
-        "partdisc_cpu_seconds": [before.cpu, after.cpu],
-        "partdisc_error": relative_error(X, *ours),
-        "ratio": round(2 * theirs.wall / (before.wall + after.wall), 2),
-        "cpu_ratio": round(2 * theirs.cpu / (before.cpu + after.cpu), 2),
+        "seconds": theirs["seconds"],
+        "error": theirs["error"],
+        "partdisc_seconds": [run["seconds"] for run in ours],
+        "partdisc_errors": [run["error"] for run in ours],
+        "as_good": sum(run["error"] <= theirs["error"] * (1 + SPREAD) for run in ours),
+        "ratio": round(theirs["seconds"] / median(run["seconds"] for run in ours), 2),
+        "cpu_ratio": round(theirs["cpu_seconds"] / median(run["cpu_seconds"] for run in ours), 2),
+        "ratio_to_its_error": None,
     }
-    print(run, flush=True)
+    if all(seconds is not None for seconds in reached):
+        run["ratio_to_its_error"] = round(theirs["seconds"] / median(reached), 2)
     return run
 
 
-class Seconds(NamedTuple):
-    """What a run took: on the clock, and of the processors by this process alone."""
+def seconds_to(run: dict, error: float) -> float | None:
+    """Seconds after which a run's error had fallen to `error`; None where it never did."""
+    return next(
+        (end for end, reached in zip(run["ends"], run["errors"], strict=True) if reached <= error), None
+    )
 
-    wall: float
-    cpu: float
 
-
-def timed(
-    solve: Callable[[torch.Tensor, int], Factors], X: torch.Tensor, rank: int
-) -> tuple[Seconds, Factors]:
+def timed(solve: Solver, X: torch.Tensor, rank: int, seed: int) -> dict:
     wall, cpu = time.perf_counter(), time.process_time()
-    factors = solve(X, rank)
-    return Seconds(round(time.perf_counter() - wall, 3), round(time.process_time() - cpu, 3)), factors
+    found = solve(X, rank, seed)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return {
+        "seconds": round(wall, 3), "cpu_seconds": round(cpu, 3), "error": relative_error(X, found),
+        "ends": found.ends, "errors": found.errors,
+    }  # fmt: skip
 
 
-def relative_error(X: torch.Tensor, W: np.ndarray, H: np.ndarray) -> float:
+def relative_error(X: torch.Tensor, found: Found) -> float:
+    """‖X − WH‖ / ‖X‖, for a clustering with a 1 for each row's centre."""
     rest = square = 0.0
-    basis = H.astype(np.float64)
+    basis = found.H.astype(np.float64)
     for rows in np.array_split(np.arange(len(X)), 50):
         block = X[rows[0] : rows[-1] + 1].double().numpy()
-        rest += np.square(block - W[rows].astype(np.float64) @ basis).sum()
+        model = basis[found.labels[rows]] if found.W is None else found.W[rows].astype(np.float64) @ basis
+        rest += np.square(block - model).sum()
         square += np.square(block).sum()
     return float(np.sqrt(rest / square))
 
 
-# -- the solvers --------------------------------------------------------------------------------------------------
+def compare_dff(data: Path, count: int, rank: int = 8) -> dict:
+    """From image files to heat maps of the images' size; the error is that of the best activations for the basis."""
+    from partdisc import NMF
 
-
-def with_partdisc(X: torch.Tensor, rank: int) -> Factors:
-    from partdisc import non_negative_factorization
-
-    found = non_negative_factorization(X.numpy(), rank)
-    return found.W, found.H
-
-
-def scikit_learn() -> Callable[[torch.Tensor, int], Factors]:
-    from sklearn.decomposition import NMF
-
-    def solve(X: torch.Tensor, rank: int) -> Factors:
-        model = NMF(rank, solver="cd", init="nndsvda", max_iter=MAX_ITER, random_state=0)
-        return model.fit_transform(X.numpy()), model.components_
-
-    return solve
-
-
-def torchnmf() -> Callable[[torch.Tensor, int], Factors]:
-    from torchnmf.nmf import NMF
-
-    def solve(X: torch.Tensor, rank: int) -> Factors:
-        torch.manual_seed(0)
-        model = NMF(X.shape, rank=rank)
-        model.fit(X, beta=2, max_iter=MAX_ITER)
-        return model.H.detach().numpy(), model.W.detach().numpy().T  # its H and W are W and Hᵀ here
-
-    return solve
-
-
-def overcomplete() -> Callable[[torch.Tensor, int], Factors]:
-    import matplotlib
-    import matplotlib.pyplot as plt
-
-    if not hasattr(plt.cm, "get_cmap"):  # overcomplete 0.3 was written for a matplotlib that still had it
-        plt.cm.get_cmap = matplotlib.colormaps.get_cmap
-    from overcomplete.optimization import NMF
-
-    def solve(X: torch.Tensor, rank: int) -> Factors:
-        torch.manual_seed(0)
-        Z, D = NMF(rank).fit(X, max_iter=MAX_ITER)
-        return Z.detach().numpy(), D.detach().numpy()
-
-    return solve
-
-
-PEERS = {"scikit-learn": scikit_learn, "torchnmf": torchnmf, "overcomplete": overcomplete}
+    images = sorted((data / "ccp/images").glob("*"))[:count]
+    try:
+        peer = grad_cam_dff()
+    except ImportError as error:
+        return {"skipped": f"{error}. pip install partdisc[bench]"}
+    runs = []
+    for solve in (partdisc_dff, peer, partdisc_dff):
+        start = time.perf_counter()
+        X, basis = solve(images, rank, 0)
+        seconds = time.perf_counter() - start
+        model = NMF(rank)
+        model.components_ = basis.astype(X.dtype)
+        runs.append((seconds, relative_error(torch.from_numpy(X), Found(model.transform(X), basis))))
+    (before, ours), (theirs, error), (after, _) = runs
+    return {
+        "images": count, "num_components": rank, "seconds": theirs, "error": error,
+        "partdisc_seconds": [before, after], "partdisc_error": ours, "ratio": round(2 * theirs / (before + after), 2),
+    }  # fmt: skip
 
 
 # -- the features -------------------------------------------------------------------------------------------------
@@ -195,59 +208,6 @@ def features(data: Path, layers: list[str] | None) -> torch.Tensor:
 def draw_rows(X: torch.Tensor, count: int) -> torch.Tensor:
     chosen = torch.randperm(len(X), generator=torch.Generator().manual_seed(0))[:count].sort().values
     return X[chosen]
-
-
-# -- the report ---------------------------------------------------------------------------------------------------
-
-
-def machine(threads: int) -> dict:
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "load": list(os.getloadavg()),
-        "python": platform.python_version(),
-        "versions": versions,
-        "date": date.today().isoformat(),
-    }
-
-
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-
-
-def markdown(report: dict) -> str:
-    host = report["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in host["versions"].items() if version)
-    lines = [
-        f"`python benchmarks/speed.py`, {host['date']}, {host['processor']}, {host['threads']} threads of "
-        f"{host['cores']} cores, load {host['load'][0]:.1f} at the start; {versions}.",
-        "",
-        "| X, K | against | seconds | error | partdisc, seconds | error | times faster | in processor time |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for setting in report["settings"]:
-        size = "{:,} × {:,}, {}".format(*setting["shape"], setting["num_components"])
-        for run in setting["runs"]:
-            if "skipped" in run:
-                lines.append(f"| {size} | {run['peer']} | {run['skipped']} | | | | | |")
-                continue
-            ours = " and ".join(f"{seconds:.2f}" for seconds in run["partdisc_seconds"])
-            lines.append(
-                f"| {size} | {run['peer']} | {run['seconds']:.2f} | {run['error']:.5f} | {ours} | "
-                f"{run['partdisc_error']:.5f} | {run['ratio']:.1f} | {run['cpu_ratio']:.1f} |"
-            )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
