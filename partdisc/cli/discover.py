@@ -24,14 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("--num-parts", type=int, metavar="K", help="how many parts to discover")
     parser.add_argument(
-        "--method", help="dff (Deep Feature Factorization, the default), kmeans, two-stage or scops"
+        "--method",
+        help="two-stage (default: clusterings within the objects vote), dff (Deep Feature Factorization), kmeans or "
+        "scops",
     )
     parser.add_argument(
         "--foreground",
         metavar="auto|none|NAME|DIR|FILE|alpha",
-        help="none (default): K parts of the whole image; auto finds the objects first, without labels, and "
-        "parts lie inside them: look at the contact sheet whether it found yours; your own masks: a folder of PNGs, "
-        "a COCO file, or the images' alpha channel",
+        help="auto (default): the objects are found first, without labels, and parts lie inside them; none: K parts "
+        "of the whole image; your own masks: a folder of PNGs, a COCO file, or the images' alpha channel",
     )
     parser.add_argument("--like", metavar="RUN", help="number parts like those of another run")
     method = parser.add_argument_group("method options")

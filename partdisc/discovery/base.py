@@ -8,6 +8,7 @@ bring features. Parts are numbered in a canonical order: largest total area firs
 from __future__ import annotations
 
 import os
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from partdisc.data import ImageList, list_images
 from partdisc.discovery.inside import (
+    NONE,
     Masks,
     RowsInside,
     find_masks,
@@ -61,8 +63,9 @@ class PartDiscoverer(ABC):
         layers: layers of the backbone; see `Backbone`.
         weights: weights of the backbone: "auto", "random", or a file.
         image_size: long side in pixels to which images are resized.
-        foreground: "auto" first learns which cells belong to the objects, and parts lie inside them; "none" does
-            not, and every cell belongs to a part; a single estimator of `partdisc.foreground` by its name; or where
+        foreground: "auto" first learns from the images which cells belong to the objects, and parts lie inside them
+            (with features alone it is "none"); "none" does not, and every cell belongs to a part; a single
+            estimator of `partdisc.foreground` by its name; or where
             masks are (see `partdisc.foreground.open_masks`), from which a foreground for other images is learnt.
         feature_dtype: dtype in which features are kept.
         batch_size: images of one batch.
@@ -86,7 +89,7 @@ class PartDiscoverer(ABC):
     layers: Sequence[str | int] | str | None = None
     weights: str = "auto"
     image_size: int = DEFAULT_IMAGE_SIZE
-    foreground: str = "none"
+    foreground: str = "auto"
     feature_dtype: str = "float16"
     batch_size: int = 8
     workers: int = 0
@@ -197,12 +200,20 @@ class PartDiscoverer(ABC):
         self._check_learnable(features)
         backbone = None if images is None else self.get_backbone()
         masks = find_masks(self.foreground, images) if masks is None else masks
+        stage = NONE if self.foreground == "auto" and images is None else self.foreground
         # learnt from a bounded sample: nothing that processes would have to share
         self.foreground_ = self.processes.from_first(
-            lambda: fit_stage(self.foreground, backbone, features, images, self.seed, masks)
+            lambda: fit_stage(stage, backbone, features, images, self.seed, masks)
         )
         pictures = None if images is None else small_images(features, images, pixels=1)
         inside = RowsInside(features, self.foreground_, masks, pictures, self.processes)
+        if stage == "auto" and masks is None and inside.total < self.num_parts:
+            warnings.warn(
+                f"The foreground that was found has {inside.total} cells, too few for {self.num_parts} parts, so "
+                "parts cover whole images.",
+                stacklevel=3,
+            )
+            self.foreground_, inside = None, RowsInside(features, None, None, pictures, self.processes)
         self._check_learnable(inside)
         self._fit_features(inside)
         self._settle(inside)

@@ -32,7 +32,7 @@ class DiscoverSettings:
 
     Attributes:
         num_parts: K; required unless `apply` names a model.
-        method: "dff" or "kmeans".
+        method: "two-stage", "dff", "kmeans" or "scops".
         foreground: "auto" (parts lie inside the objects), "none", one estimator of `partdisc.foreground`, or where
             masks are: "alpha", a folder, a COCO file; see `partdisc.foreground.open_masks`.
         refine: how masks are refined to pixels: "colour", "none", or "auto": by colour where there is a foreground.
@@ -49,8 +49,8 @@ class DiscoverSettings:
     """
 
     num_parts: int | None = None
-    method: str = "dff"
-    foreground: str = "none"
+    method: str = "two-stage"
+    foreground: str = "auto"
     refine: str = "auto"
     backbone: str = DEFAULT_BACKBONE
     layers: str | None = None

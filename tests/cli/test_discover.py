@@ -95,6 +95,8 @@ def test_every_output_option_does_what_it_says(images, tmp_path):
 
 def test_method_options_reach_the_method(images, tmp_path, capsys):
     options = [
+        "--method",
+        "dff",
         "--signed",
         "relu",
         "--solver",

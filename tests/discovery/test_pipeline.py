@@ -53,7 +53,7 @@ def contents(root: Path) -> dict[str, bytes | list]:
 
 
 def test_a_run_holds_all_it_promises(painted, tmp_path):
-    run = discover(painted, tmp_path / "run")
+    run = discover(painted, tmp_path / "run", method="dff")
     root = tmp_path / "run"
     assert run.status == "done"
     assert run.info["counts"] == {"images": 6, "skipped": 0, "other_files": 0}
@@ -117,10 +117,10 @@ def test_features_beyond_the_budget_are_worked_on_from_disk(painted, tmp_path, m
         return columns(self, *arguments)
 
     monkeypatch.setattr(BlockReader, "columns", watched)
-    small = discover(painted, tmp_path / "small", max_memory=1e-6)
+    small = discover(painted, tmp_path / "small", method="dff", max_memory=1e-6)
     assert set(folders) == {tmp_path / "small" / "features"}
     folders.clear()
-    large = discover(painted, tmp_path / "large", max_memory=1.0)
+    large = discover(painted, tmp_path / "large", method="dff", max_memory=1.0)
     assert set(folders) == {None}
     for (_, a), (_, b) in zip(small.masks, large.masks, strict=True):
         assert (a == b).mean() > 0.999
@@ -229,13 +229,13 @@ def test_broken_images_are_listed_with_the_reason_and_strict_makes_them_an_error
         (
             {"num_parts": None, "apply": "x"},
             ConfigError,
-            "no --backbone or --layer or --weights beside --apply",
+            "no --foreground or --backbone or --layer or --weights beside --apply",
         ),
         ({"method": "magic"}, ConfigError, "dff, kmeans"),
         ({"method": "kmeans", "options": {"signed": "relu"}}, ConfigError, "kmeans does not take"),
         ({"options": {"solver": "cd"}}, ConfigError, "solver"),
         ({"like": "nowhere"}, ArtifactError, "nowhere"),
-        ({"num_parts": None, "apply": "x", "foreground": "auto"}, ConfigError, "the model has its own"),
+        ({"num_parts": None, "apply": "x", "foreground": "border"}, ConfigError, "the model has its own"),
         ({"num_parts": None, "apply": "x", "method": "kmeans"}, ConfigError, "the model has its own"),
         ({"foreground": "magic"}, ConfigError, "--foreground of auto, none"),
         ({"refine": "magic"}, ConfigError, "--refine of auto"),
@@ -323,17 +323,20 @@ def _big(folder: Path) -> Path:
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_real_photographs_are_labelled_at_their_own_size(shared_data, tmp_path):
-    run = partdisc.discover(shared_data / "carparts/test/images", tmp_path / "run", 8, limit=12, overlays=0)
+@pytest.mark.parametrize("foreground", ["auto", "none"])
+def test_real_photographs_are_labelled_at_their_own_size(shared_data, tmp_path, foreground):
+    images = shared_data / "carparts/test/images"
+    run = partdisc.discover(images, tmp_path / "run", 8, limit=12, overlays=0, foreground=foreground)
     assert len(run.masks) == 12
     for entry, labels in run.masks:
         with Image.open(run.masks.image_path(entry)) as image:
             assert labels.shape == (image.height, image.width)
     seen = np.unique(np.concatenate([np.unique(labels) for _, labels in run.masks]))
-    assert seen.tolist() == list(range(1, 9))  # without a foreground stage label 0 is not used
+    first = 1 if foreground == "none" else 0  # without a foreground stage label 0 is not used
+    assert seen.tolist() == list(range(first, 9))
 
 
-@pytest.mark.parametrize("method", ["dff", "kmeans"])
+@pytest.mark.parametrize("method", ["dff", "kmeans", "two-stage"])
 def test_with_a_foreground_masks_have_a_background_and_resume_to_the_same_bytes(
     tmp_path, method, monkeypatch
 ):
@@ -353,3 +356,13 @@ def test_with_a_foreground_masks_have_a_background_and_resume_to_the_same_bytes(
     assert contents(tmp_path / "b") == contents(whole.folder)
     plain = discover(folder, tmp_path / "c", 2, **options, refine="none")
     assert any((a != b).any() for (_, a), (_, b) in zip(whole.masks, plain.masks, strict=True))
+
+
+def test_blank_images_have_parts_of_the_whole_image_and_a_warning(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(3):
+        Image.fromarray(np.full((64, 64, 3), 90 * i, np.uint8)).save(folder / f"{i}.png")
+    with pytest.warns(UserWarning, match="parts cover whole images"):
+        run = partdisc.discover(folder, tmp_path / "run", 2, image_size=64)
+    assert all((labels > 0).all() for _, labels in run.masks)
