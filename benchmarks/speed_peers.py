@@ -196,7 +196,7 @@ def grad_cam_dff() -> Callable[[list[Path], int, int], tuple[np.ndarray, np.ndar
             self.last = torch.nn.ReLU()
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
-            self.found = self.last(self.backbone(images).permute(0, 3, 1, 2))
+            self.found = self.last(self.backbone(images))
             return self.found
 
     def solve(images: list[Path], rank: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
