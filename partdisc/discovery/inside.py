@@ -197,7 +197,7 @@ class RowsInside:
             [torch.empty(0, dtype=torch.bool), *(m.flatten() > INSIDE for m in maps if m is not None)]
         )
 
-    def blocks(self, max_rows: int = 65536) -> Iterator[Tensor]:
+    def blocks(self, max_rows: int = 4096) -> Iterator[Tensor]:
         """Rows inside in blocks (m, C), m <= max_rows."""
         start = 0
         for block in self._own.blocks(max_rows):

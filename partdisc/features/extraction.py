@@ -34,8 +34,10 @@ DEFAULT_IMAGE_SIZE = 448
 # of images that go through the network at once on a CPU. Activations of more are too large for the allocator to keep:
 # every layer gets fresh pages from the system (eight images of 448 x 320: 30 of 78 ms an image on one core)
 CPU_PIXELS = 448 * 448
-SHARD_BYTES = 32 * 2**20  # what a kill can cost at most
-MIN_SHARDS = 16  # of small jobs too, so that several processes share them
+# Several shards lie in memory while one is made and the one before is written. Small jobs have at least 16, so that
+# processes can share them; large ones have larger shards, since a process maps them all and systems bound how many
+SMALL_SHARD, LARGE_SHARD = 4 * 2**20, 32 * 2**20
+MIN_SHARDS, MANY_SHARDS = 16, 4096
 MEMORY_SHARE = 0.25  # of the free memory that features take at most before they go to disk, unless told
 
 
@@ -73,7 +75,7 @@ def resized_size(height: int, width: int, image_size: int) -> tuple[int, int]:
 def plan_extraction(
     images: ImageList, backbone: Backbone, *, image_size: int, batch_size: int, dtype: torch.dtype
 ) -> ExtractionPlan:
-    """Group images by padded size into batches, and batches into shards of `SHARD_BYTES` or the 16th part of all."""
+    """Group images by padded size into batches, and batches into shards."""
     if batch_size < 1:
         raise ConfigError(f"Expected a batch size of at least 1, but got {batch_size}.")
     if image_size < backbone.stride:
@@ -92,7 +94,7 @@ def plan_extraction(
     ]
     row = backbone.num_channels * dtype.itemsize
     needed = [sum(math.prod(backbone.grid(*sizes[r.id])) * row for r in batch) for batch in batches]
-    most = min(SHARD_BYTES, sum(needed) / MIN_SHARDS)
+    most = _shard_bytes(sum(needed))
     shards: list[list[list[ImageRecord]]] = [[]]
     filled = 0
     for batch, num_bytes in zip(batches, needed, strict=True):
@@ -102,6 +104,10 @@ def plan_extraction(
         shards[-1].append(batch)
         filled += num_bytes
     return ExtractionPlan(shards, sizes, sum(needed))
+
+
+def _shard_bytes(num_bytes: int) -> float:
+    return min(num_bytes / MIN_SHARDS, max(SMALL_SHARD, min(LARGE_SHARD, num_bytes / MANY_SHARDS)))
 
 
 def features_key(

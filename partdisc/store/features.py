@@ -151,7 +151,7 @@ class FeatureSet:
         nothing = Shard(self.shards[0].features[:0], [], [])  # which keeps the number of channels
         return FeatureSet(shards or [nothing], self.key, self.scratch)
 
-    def blocks(self, max_rows: int = 65536) -> Iterator[Tensor]:
+    def blocks(self, max_rows: int = 4096) -> Iterator[Tensor]:
         """X in consecutive blocks (m, C), m <= max_rows, in the dtype features are kept in."""
         for shard in self.shards:
             if len(shard.features):

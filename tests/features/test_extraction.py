@@ -106,7 +106,7 @@ def test_the_store_holds_what_memory_holds(backbone, folder, tmp_path_factory):
 
 
 def test_a_stopped_extraction_goes_on_and_ends_the_same(backbone, folder, tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(extraction, "SHARD_BYTES", 1)  # a shard for each batch
+    monkeypatch.setattr(extraction, "_shard_bytes", lambda _: 1)  # a shard for each batch
     whole = extract_features(
         backbone, folder, image_size=64, batch_size=1, store=tmp_path_factory.mktemp("a")
     )
@@ -205,7 +205,7 @@ def test_memory_stays_flat_with_the_store_on_disk(tmp_path):
 import sys, numpy as np, torch, resource
 torch.set_num_threads(1)
 from partdisc.features import create_backbone, extract_features, extraction
-extraction.SHARD_BYTES = 2**17
+extraction._shard_bytes = lambda _: 2**17
 n, store = int(sys.argv[1]), sys.argv[2]
 folder = sys.argv[3]
 backbone = create_backbone(weights="random")
@@ -237,3 +237,11 @@ def test_progress_counts_every_image(backbone, folder, capsys):
     extract_features(backbone, folder, image_size=64, verbosity=1)
     assert "features: 7/7 images" in capsys.readouterr().err
     assert Progress("x", 1, verbosity=0).done == 0
+
+
+@pytest.mark.parametrize("num_bytes", [1e3, 1e7, 1e9, 1e11, 1e13])
+def test_shards_are_small_and_few_enough(num_bytes):
+    size = extraction._shard_bytes(num_bytes)
+    assert size <= 32 * 2**20
+    assert num_bytes / size >= 16
+    assert num_bytes / size <= 60_000 or size == 32 * 2**20
