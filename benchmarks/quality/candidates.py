@@ -25,8 +25,10 @@ class Candidate:
 TWO_STAGE = {"method": "two-stage", "foreground": "auto"}
 
 CANDIDATES = (
-    Candidate("12 fine clusters", {**TWO_STAGE, "options": {"fine_clusters": 12}}),
-    Candidate("48 fine clusters", {**TWO_STAGE, "options": {"fine_clusters": 48}}),
+    Candidate("24 fine clusters", {**TWO_STAGE, "options": {"fine_clusters": 24}}),
+    Candidate("96 fine clusters", {**TWO_STAGE, "options": {"fine_clusters": 96}}),
+    Candidate("one clustering, no vote", {**TWO_STAGE, "options": {"votes": 1}}),
+    Candidate("25 votes", {**TWO_STAGE, "options": {"votes": 25}}),
     Candidate("strides 8, 16 and 32", {**TWO_STAGE, "layers": "stride8,stride16,stride32"}),
     Candidate("stride 16 alone", {**TWO_STAGE, "layers": "stride16"}),
     Candidate("images of 320 pixels", {**TWO_STAGE, "image_size": 320}),

@@ -16,7 +16,18 @@ from typing import Any
 
 from partdisc.cli.run_options import add_output, add_run, write_run
 
-METHOD_OPTIONS = ("signed", "solver", "init", "max_iter", "tol", "restarts", "steps", "training")
+METHOD_OPTIONS = (
+    "fine_clusters",
+    "votes",
+    "signed",
+    "solver",
+    "init",
+    "max_iter",
+    "tol",
+    "restarts",
+    "steps",
+    "training",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--like", metavar="RUN", help="number parts like those of another run")
     method = parser.add_argument_group("method options")
+    method.add_argument(
+        "--fine-clusters", type=int, metavar="N", help="two-stage: clusters before merging (48)"
+    )
+    method.add_argument("--votes", type=int, metavar="N", help="two-stage: clusterings that vote (9)")
     method.add_argument("--signed", help="dff: features below zero: auto, split, relu or error")
     method.add_argument("--solver", help="dff: hals or mu")
     method.add_argument("--init", help="dff: compressed (default), nndsvda, nndsvd or random")

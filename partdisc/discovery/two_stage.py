@@ -18,7 +18,7 @@ from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.object_cells import FineClusters, ObjectCells, collect_cells, find_fine_clusters
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote
-from partdisc.errors import DataError
+from partdisc.errors import ConfigError, DataError
 
 SAMPLE_ROWS = 10_000  # from which the classifier learns
 
@@ -54,6 +54,9 @@ class TwoStageClustering(PartDiscoverer):
         self.parts_ = self.processes.from_first(learn)
 
     def _cluster(self, features: RowsInside, num_parts: int) -> tuple[ObjectCells, list[FineClusters]]:
+        for name in ("fine_clusters", "votes"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"Expected {name} of at least 1, but got {getattr(self, name)}.")
         cells = collect_cells(features)
         if len(cells.rows) < num_parts:
             raise DataError(

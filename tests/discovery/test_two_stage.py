@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from partdisc.discovery import TwoStageClustering, object_cells
+from partdisc.errors import ConfigError
 from tests.discovery.contract import DiscovererContract
 from tests.discovery.test_object_cells import scenes_of_two_parts
 
@@ -35,3 +37,10 @@ def test_fewer_fine_clusters_than_parts_are_raised_to_the_parts():
     maps, _, _ = scenes_of_two_parts()
     method = TwoStageClustering(5, device="cpu", foreground="none", fine_clusters=2).fit_features(maps)
     assert method.parts_.weight.shape[1] == 5
+
+
+@pytest.mark.parametrize("name", ["fine_clusters", "votes"])
+def test_nothing_to_cluster_or_to_vote_is_refused(name):
+    maps, _, _ = scenes_of_two_parts()
+    with pytest.raises(ConfigError, match=f"{name} of at least 1, but got 0"):
+        TwoStageClustering(2, device="cpu", **{name: 0}).fit_features(maps)
