@@ -1,6 +1,6 @@
 """Does training pay? Co-part segmentation beside what it starts from and beside DFF, on a drawn and on a real set.
 
-    python benchmarks/scops.py [--only synthetic ablation views step] [--seeds 0 1 2] [--training '{"steps": 150}']
+    python benchmarks/scops.py [--only synthetic ablation views] [--seeds 0 1 2] [--training '{"steps": 150}']
     python benchmarks/scops.py --only carparts --data ../shared/data --seeds 0
 
 All methods see the same features; those "within" the same foreground, found without labels. "refined" follows each
@@ -34,6 +34,7 @@ from partdisc.discovery import create_discoverer
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import fit_stage, small_images
 from partdisc.discovery.labelling import refined
+from partdisc.discovery.scops.config import load_config
 from partdisc.features import create_backbone, extract_features
 from partdisc.metrics import PartEvaluator
 from partdisc.metrics.intervals import bootstrap
@@ -48,6 +49,7 @@ DRAWS = 1000
 RIVALS = {
     "DFF": ("dff", 1, {"foreground": "none"}),
     "DFF within": ("dff", 0, {"foreground": "auto"}),
+    "two-stage within": ("two-stage", 0, {"foreground": "auto"}),
     "the start": ("scops", 0, {"foreground": "auto", "training": START}),
 }
 ABLATION: dict[str, dict[str, Any]] = {
@@ -104,8 +106,7 @@ class Task:
     def maps(self, discoverer: PartDiscoverer) -> Iterator[Any]:
         """Part maps of the scored images, over the configured views where the method has any."""
         images, features = self.scored
-        extra = {"images": images} if discoverer.method == "scops" else {}
-        return discoverer.iter_maps(features, range(min(self.most, len(features))), **extra)
+        return discoverer.iter_maps(features, range(min(self.most, len(features))), images=images)
 
 
 def extracted(images: ImageList, size: int) -> tuple[ImageList, FeatureSet]:
@@ -123,11 +124,12 @@ def synthetic(runs: Path, count: int, size: int, most: int) -> Task:
     return Task(both, both, read_annotations(root), 4, False, most)
 
 
-def carparts(data: Path, size: int, most: int) -> Task:
-    """Cars, seven groups of parts: learnt on train, scored on test."""
+def carparts(data: Path, count: int, size: int, most: int) -> Task:
+    """Cars, seven groups of parts: learnt on the first of train, scored on the first of test."""
     root = data / "carparts"
     annotation = read_groups(root / "groups.json", read_annotations(root / "test" / "annotations.json"))
-    learnt, scored = (extracted(list_images(root / split / "images"), size) for split in ("train", "test"))
+    learnt = extracted(list_images(root / "train" / "images", limit=count), size)
+    scored = extracted(list_images(root / "test" / "images"), size)
     return Task(learnt, scored, annotation, annotation.num_parts, True, most)
 
 
@@ -174,9 +176,8 @@ class Bench:
     def trained(self, name: str, changes: dict[str, Any], seed: int) -> None:
         """Our own method with some settings changed."""
         training = {**self.training, **changes}
-        steps = training.pop("steps")
-        options = {"training": training, "steps": steps, "foreground": training.pop("stage", "auto")}
-        self.run(name, "scops", int(options["foreground"] == "none"), options, seed)
+        stage = training.pop("stage", "auto")
+        self.run(name, "scops", int(stage == "none"), {"training": training, "foreground": stage}, seed)
 
     def gains(self, rivals: list[str], seeds: list[int]) -> None:
         """Paired intervals of what training gains over each rival, seeds averaged within each draw."""
@@ -224,32 +225,39 @@ def main() -> None:
     torch.set_num_threads(1)
     if RESULTS.exists():
         KEPT.update(json.loads(RESULTS.read_text()))
-    training = {"steps": 300, **options.training}
-    tasks = {"carparts"} & set(options.only) or {"synthetic"}
-    for name in tasks:
-        task = (
-            carparts(options.data, options.image_size, options.scored)
-            if name == "carparts"
-            else synthetic(options.runs, options.images, options.image_size, options.scored)
-        )
-        kept = KEPT.setdefault(name, {})
-        kept["about"] = {
-            "training": training,
-            "images": len(task.learnt[0]),
-            "date": date.today().isoformat(),
-        }
-        bench = Bench(task, training, options.image_size, kept)
-        if name in options.only:
-            for seed in options.seeds:
-                for rival, (method, further, choices) in RIVALS.items():
-                    bench.run(rival, method, further, choices, seed)
-                bench.trained(OURS, {}, seed)
-            bench.gains(list(RIVALS), options.seeds)
+    if "carparts" in options.only:
+        task = carparts(options.data, options.images, options.image_size, options.scored)
+        compare(bench_of("carparts", task, options), options.seeds)
+    if {"synthetic", "ablation", "views"} & set(options.only):
+        task = synthetic(options.runs, options.images, options.image_size, options.scored)
+        bench = bench_of("synthetic", task, options)
+        if "synthetic" in options.only:
+            compare(bench, options.seeds)
         if "views" in options.only:
             bench.trained("trained, mirrored views averaged", {"view_flip": True}, options.seeds[0])
         if "ablation" in options.only:
             for arm, changes in ABLATION.items():
                 bench.trained(arm, changes, options.seeds[0])
+
+
+def bench_of(name: str, task: Task, options: argparse.Namespace) -> Bench:
+    training = {**load_config("fast").to_dict(), "picture_every": 0, **options.training}
+    results = KEPT.setdefault(name, {})
+    results["about"] = {
+        "training": training,
+        "images": len(task.learnt[0]),
+        "scored": min(options.scored, len(task.scored[0])),
+        "date": date.today().isoformat(),
+    }
+    return Bench(task, training, options.image_size, results)
+
+
+def compare(bench: Bench, seeds: list[int]) -> None:
+    for seed in seeds:
+        for rival, (method, further, choices) in RIVALS.items():
+            bench.run(rival, method, further, choices, seed)
+        bench.trained(OURS, {}, seed)
+    bench.gains(list(RIVALS), seeds)
 
 
 if __name__ == "__main__":

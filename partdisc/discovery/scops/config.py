@@ -89,7 +89,7 @@ class ScopsConfig:
     precision: str = "float32"
     ema: float = 0.99
 
-    concentration: float = 0.05
+    concentration: float = 0.01
     equivariance: float = 0.1
     centroids: float = 0.1
     semantic: float = 1.0
