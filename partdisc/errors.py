@@ -29,3 +29,7 @@ class NotFittedError(PartdiscError, ValueError, AttributeError):
 
 class MissingDependencyError(PartdiscError, ImportError):
     """An optional package is needed; the message carries the pip line that brings it."""
+
+
+class PartSupportWarning(UserWarning):
+    """The images do not support as many parts as were asked for."""

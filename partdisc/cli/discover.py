@@ -33,7 +33,12 @@ METHOD_OPTIONS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
-    parser.add_argument("--num-parts", type=int, metavar="K", help="how many parts to discover")
+    parser.add_argument(
+        "--num-parts",
+        type=_number_or_auto,
+        metavar="K|auto",
+        help="how many parts; auto (2 to 16) or auto:A-B (experimental): the most that recur from image to image",
+    )
     parser.add_argument(
         "--method",
         help="two-stage (default: clusterings within the objects vote), dff (Deep Feature Factorization), kmeans or "
@@ -70,3 +75,7 @@ def run(options: dict[str, Any], command: list[str]) -> None:
     """Run the command; prints the run directory and where the contact sheet is."""
     method = {k: options.pop(k) for k in METHOD_OPTIONS if k in options}
     write_run({**options, "options": method}, command, example="discover photos/ --out RUN --num-parts 8")
+
+
+def _number_or_auto(text: str) -> int | str:
+    return int(text) if text.isdigit() else text  # what is neither is refused where all settings are checked

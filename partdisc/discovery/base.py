@@ -7,6 +7,7 @@ bring features. Parts are numbered in a canonical order: largest total area firs
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from abc import ABC, abstractmethod
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from partdisc.data import ImageList, list_images
+from partdisc.discovery.choosing import PartsChoice, RowSample, choose, parse_num_parts
 from partdisc.discovery.inside import (
     NONE,
     Masks,
@@ -30,8 +32,9 @@ from partdisc.discovery.inside import (
     small_images,
     with_background,
 )
+from partdisc.discovery.recurrence import PartSupport, measure_support
 from partdisc.discovery.scaling import BLOCK_ROWS, CPU
-from partdisc.errors import ConfigError, DataError, NotFittedError
+from partdisc.errors import ConfigError, DataError, NotFittedError, PartSupportWarning
 from partdisc.features import (
     DEFAULT_BACKBONE,
     DEFAULT_IMAGE_SIZE,
@@ -40,7 +43,7 @@ from partdisc.features import (
     extract_features,
 )
 from partdisc.foreground import LinearForeground
-from partdisc.parts import MAX_PARTS, PartMaps
+from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
@@ -58,7 +61,7 @@ class PartDiscoverer(ABC):
     """Base of all discovery methods; scikit-learn's contract for estimators.
 
     Args:
-        num_parts: K.
+        num_parts: K; "auto", or "auto:2-16", is the largest K whose parts recur from image to image.
         backbone: a name for `create_backbone`, or a `Backbone`.
         layers: layers of the backbone; see `Backbone`.
         weights: weights of the backbone: "auto", "random", or a file.
@@ -77,13 +80,16 @@ class PartDiscoverer(ABC):
         num_parts_: K as learnt.
         num_channels_: C of the features it was learnt from.
         foreground_: the learnt foreground, or None.
+        choice_: how K was chosen, or None where it was given.
+        support_: what the images say to the parts, or None where nobody asked them.
         areas_: (K,) share of all grid cells that each part takes in the images it was learnt from.
     """
 
     method: ClassVar[str]
     part_names: ClassVar[tuple[str, ...] | None] = None  # where a method knows them
+    chooses: ClassVar[bool] = True  # whether num_parts may be "auto"
 
-    num_parts: int
+    num_parts: int | str
     _: KW_ONLY
     backbone: str | Backbone = DEFAULT_BACKBONE
     layers: Sequence[str | int] | str | None = None
@@ -98,14 +104,17 @@ class PartDiscoverer(ABC):
 
     processes: Processes = field(default=ALONE, init=False, repr=False)  # those that learn together
     budget: int | None = field(default=None, init=False, repr=False)  # bytes; see `fits_in_memory`
+    num_parts_: int = field(init=False, repr=False)
     areas_: Tensor = field(init=False, repr=False)
+    choice_: PartsChoice | None = field(default=None, init=False, repr=False)
+    support_: PartSupport | None = field(default=None, init=False, repr=False)
     foreground_: LinearForeground | None = field(default=None, init=False, repr=False)
 
     # -- what a method provides ----------------------------------------------------------------------------------
 
     @abstractmethod
     def _fit_features(self, features: Any) -> None:
-        """Learn the parts, in any order, from `RowsInside` (or, where a method overrides `learn`, what it passes).
+        """Learn `num_parts_` parts, in any order, from `RowsInside` (or what else `learn` or `_trials` passes).
 
         Processes that learn together all call this. What is a sum over rows they add up; what is learnt from a sample
         of images, which each of them can read, the first one learns for all (`Processes.from_first`).
@@ -114,6 +123,16 @@ class PartDiscoverer(ABC):
     @abstractmethod
     def _part_scores(self, rows: Tensor) -> Tensor:
         """Scores (m, K) >= 0 of feature rows (m, C); the largest decides the part, each row sums to 1."""
+
+    def _trials(
+        self, features: RowsInside, sample: RowSample, counts: Sequence[int]
+    ) -> Iterator[PartDiscoverer]:
+        """This method with each of `counts` parts, learnt from a sample where that is quicker."""
+        for num_parts in counts:
+            trial = copy.copy(self)
+            trial.num_parts_ = num_parts
+            trial._fit_features(sample)
+            yield trial
 
     @abstractmethod
     def _state(self) -> dict[str, Tensor]:
@@ -207,31 +226,60 @@ class PartDiscoverer(ABC):
         )
         pictures = None if images is None else small_images(features, images, pixels=1)
         inside = RowsInside(features, self.foreground_, masks, pictures, self.processes)
-        if stage == "auto" and masks is None and inside.total < self.num_parts:
+        fewest = parse_num_parts(self.num_parts)[0]
+        if stage == "auto" and masks is None and inside.total < fewest:
             warnings.warn(
-                f"The foreground that was found has {inside.total} cells, too few for {self.num_parts} parts, so "
+                f"The foreground that was found has {inside.total} cells, too few for {fewest} parts, so "
                 "parts cover whole images.",
                 stacklevel=3,
             )
             self.foreground_, inside = None, RowsInside(features, None, None, pictures, self.processes)
         self._check_learnable(inside)
+        sample = RowSample(inside)
+        self.num_parts_, self.support_ = self._choose(inside, sample), None
         self._fit_features(inside)
         self._settle(inside)
+        self.support_ = measure_support(self._part_scores(sample.rows), sample.owners)
+        for complaint in self.support_.complaints(self.areas_):
+            warnings.warn(complaint, PartSupportWarning, stacklevel=4)
+
+    def _choose(self, features: RowsInside, sample: RowSample) -> int:
+        """K, and how it was chosen into `choice_`."""
+        lowest, highest = parse_num_parts(self.num_parts)
+        if lowest == highest:
+            self.choice_ = None
+            return lowest
+        if len(sample.rows) < lowest:
+            raise DataError(
+                f"Expected at least {lowest} cells to choose the number of parts by, but got {len(sample.rows)}. "
+                "Use more images, or give a number of parts."
+            )
+        counts = range(lowest, min(highest, len(sample.rows)) + 1)
+        self.choice_ = self.processes.from_first(
+            lambda: choose(
+                [
+                    measure_support(trial._part_scores(sample.rows), sample.owners)
+                    for trial in self._trials(features, sample, counts)
+                ]
+            )
+        )
+        return self.choice_.num_parts
 
     def _check_learnable(self, features: FeatureSet | RowsInside) -> None:
         rows = features.total if isinstance(features, RowsInside) else features.shape[0]
-        if not isinstance(self.num_parts, int) or not 1 <= self.num_parts <= MAX_PARTS:
+        fewest, most = parse_num_parts(self.num_parts)
+        if most > fewest and not self.chooses:
             raise ConfigError(
-                f"Expected num_parts as a whole number within 1..{MAX_PARTS}, but got {self.num_parts!r}."
+                f"The method {self.method} learns one number of parts: expected a whole number, but got "
+                f"{self.num_parts!r}. Let another method choose it first."
             )
-        if rows < self.num_parts:
+        if rows < fewest:
             inside = " inside the foreground" if isinstance(features, RowsInside) else ""
             raise DataError(
-                f"Expected at least {self.num_parts} grid cells{inside} for {self.num_parts} parts, but got {rows}."
+                f"Expected at least {fewest} grid cells{inside} for {fewest} parts, but got {rows}."
             )
 
     def _settle(self, features: FeatureSet | RowsInside) -> None:
-        self.num_parts_ = self.num_parts
         self.num_channels_ = features.num_channels
         self._order_canonically(features)
 
@@ -290,6 +338,8 @@ class PartDiscoverer(ABC):
         index = torch.tensor(list(order))
         self._reorder(index)
         self.areas_ = self.areas_[index]
+        if self.support_ is not None:
+            self.support_ = self.support_.renumbered(order)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model as config.json and weights.safetensors; `load_discoverer` reads it."""
@@ -328,7 +378,7 @@ class PartDiscoverer(ABC):
         self.reorder(order)
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, "num_parts_"):
+        if not hasattr(self, "num_channels_"):
             name = type(self).__name__
             raise NotFittedError(
                 f"This {name} is not fitted yet. Call fit, or load one with load_discoverer."

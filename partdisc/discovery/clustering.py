@@ -57,7 +57,7 @@ class FeatureClustering(PartDiscoverer):
         self.scaling_ = standardizing(channel_statistics(features))
         source = ScaledBlocks(features, self.scaling_)
         kmeans = KMeans(
-            self.num_parts,
+            self.num_parts_,
             restarts=self.restarts,
             max_iter=self.max_iter,
             seed=self.seed,

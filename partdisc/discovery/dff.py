@@ -85,7 +85,7 @@ class DeepFeatureFactorization(PartDiscoverer):
             # scaled once instead of in every iteration
             source = TensorBlocks(source.matrix(), source.processes)
         nmf = NMF(
-            self.num_parts,
+            self.num_parts_,
             init=self.init,
             solver=self.solver,
             max_iter=self.max_iter,

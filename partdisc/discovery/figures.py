@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from partdisc.data import decode_image
+from partdisc.discovery.choosing import PartsChoice
 from partdisc.discovery.scaling import CPU
 from partdisc.errors import DataError
 from partdisc.features.extraction import resized_size
 from partdisc.progress import Progress
+from partdisc.render.canvas import save_figure
 from partdisc.render.contact_sheet import contact_sheet
 from partdisc.render.overlay import PartOverlay
+from partdisc.render.plots import choice_figure
 from partdisc.store import files
 from partdisc.store.masks import MaskEntry, MaskSet
 from partdisc.threads import spread
@@ -48,6 +51,14 @@ def write_figures(
         sheet = contact_sheet(pairs, columns=min(10, len(pairs)), cell=SHEET_CELL, overlay=draw)
         with files.atomic_path(folder / "contact_sheet.jpg") as partial:
             sheet.save(partial, quality=90)
+
+
+def write_choice(root: Path, choice: PartsChoice) -> None:
+    """Write how K was chosen: `num_parts.json` and `figures/num_parts.png`."""
+    files.write_json(root / "num_parts.json", choice.to_json(), schema="partdisc/num-parts")
+    points = [(support.num_parts, support.recurring) for support in choice.supports]
+    (root / "figures").mkdir(exist_ok=True)
+    save_figure(choice_figure(points, choice.num_parts), root / "figures" / "num_parts.png", dpi=200)
 
 
 def evenly(items: Sequence[MaskEntry], count: int) -> list[MaskEntry]:

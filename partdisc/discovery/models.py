@@ -29,7 +29,7 @@ METHODS: dict[str, type[PartDiscoverer]] = {
 }
 
 
-def create_discoverer(method: str, num_parts: int, **params: Any) -> PartDiscoverer:
+def create_discoverer(method: str, num_parts: int | str, **params: Any) -> PartDiscoverer:
     """Create a discovery method by name.
 
     Raises:

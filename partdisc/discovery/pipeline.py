@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,14 +19,15 @@ from typing import Any
 from partdisc.data import ImageList, list_images
 from partdisc.data.remote import to_text
 from partdisc.discovery.base import PartDiscoverer, resolve_device
-from partdisc.discovery.figures import write_figures
+from partdisc.discovery.choosing import parse_num_parts
+from partdisc.discovery.figures import write_choice, write_figures
 from partdisc.discovery.inside import names_masks
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.models import create_discoverer, load_discoverer, save_and_reload
 from partdisc.discovery.numbering import number_like
 from partdisc.discovery.object import ObjectForeground
 from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute, absolute_foreground
-from partdisc.errors import ConfigError, DataError
+from partdisc.errors import ConfigError, DataError, PartSupportWarning
 from partdisc.features.extraction import (
     ExtractionPlan,
     features_key,
@@ -44,7 +46,7 @@ from partdisc.store.run import Run, RunWriter, clear_run, load_run, locked, prep
 def discover(
     images: Any,
     out: str | Path,
-    num_parts: int | None = None,
+    num_parts: int | str | None = None,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -63,7 +65,7 @@ def discover(
     Args:
         images: a folder, a glob, a text list, one file, or a sequence of paths.
         out: the run directory.
-        num_parts: K.
+        num_parts: K, or "auto" (see `PartDiscoverer`).
         resume: go on with an interrupted run of the same settings.
         overwrite: remove the run that is there.
         device: see `Runtime`.
@@ -266,7 +268,7 @@ class _Pipeline:
         overlays = (
             len(records) if self.settings.overlays is None else min(self.settings.overlays, len(records))
         )
-        maps = 2 * (discoverer.num_parts + 1) * cells if self.settings.maps else 0
+        maps = 2 * (parse_num_parts(discoverer.num_parts)[1] + 1) * cells if self.settings.maps else 0
         return pixels // 8 + maps + overlays * 300_000
 
     def _features_on_disk(self, num_bytes: int) -> bool:
@@ -300,13 +302,15 @@ class _Pipeline:
             )
             given = features
             discoverer.processes, discoverer.budget = self.processes, self.runtime.budget
-            features = discoverer.learn(
-                images,
-                features,
-                folder=self.root / "checkpoints",
-                progress=self._progress,
-                foreground=masks,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PartSupportWarning)  # said below
+                features = discoverer.learn(
+                    images,
+                    features,
+                    folder=self.root / "checkpoints",
+                    progress=self._progress,
+                    foreground=masks,
+                )
             if features is not given and self.processes.first:  # those on disk are of no use any more
                 shutil.rmtree(self.root / "features", ignore_errors=True)
             if hasattr(discoverer, "loss_history_"):
@@ -316,11 +320,24 @@ class _Pipeline:
         if self.settings.like is not None:
             other = load_run(self.settings.like).masks
             self.processes.from_first(lambda: number_like(discoverer, features, other))
+        self._report_parts(discoverer)
         return features
 
     def _record(self, status: str = "running", **values: Any) -> None:
         if self.processes.first:
             self.writer.update(status, **values)
+
+    def _report_parts(self, discoverer: PartDiscoverer) -> None:
+        """Say and keep how K was chosen, and what the images do not support."""
+        if discoverer.choice_ is not None:
+            if self.processes.first:
+                write_choice(self.root, discoverer.choice_)
+            self._say(discoverer.choice_.sentence())
+        support = discoverer.support_
+        complaints = [] if support is None else support.complaints(discoverer.areas_)
+        self._record(complaints=complaints)
+        for complaint in complaints:
+            self._say(f"warning: {complaint}")
 
     def _progress(self, stage: str, total: int) -> Progress:
         verbosity = self.runtime.verbosity if self.processes.first else 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from partdisc.discovery.choosing import parse_num_parts
 from partdisc.discovery.inside import ALPHA, check_foreground, names_masks
 from partdisc.errors import ConfigError
 from partdisc.features import DEFAULT_BACKBONE
@@ -31,7 +32,7 @@ class DiscoverSettings:
     """Settings of a run; a resumed run must have the same.
 
     Attributes:
-        num_parts: K; required unless `apply` names a model.
+        num_parts: K, "auto" or "auto:2-16"; required unless `apply` names a model.
         method: "two-stage", "dff", "kmeans" or "scops".
         foreground: "auto" (parts lie inside the objects), "none", one estimator of `partdisc.foreground`, or where
             masks are: "alpha", a folder, a COCO file; see `partdisc.foreground.open_masks`.
@@ -48,7 +49,7 @@ class DiscoverSettings:
         options: options of the method.
     """
 
-    num_parts: int | None = None
+    num_parts: int | str | None = None
     method: str = "two-stage"
     foreground: str = "auto"
     refine: str = "auto"
@@ -75,13 +76,15 @@ class DiscoverSettings:
             ConfigError: naming the setting.
         """
         if self.apply is None and self.num_parts is None:
-            raise ConfigError("Expected --num-parts K (how many parts to discover), or --apply MODEL.")
+            raise ConfigError(
+                "Expected --num-parts K (how many parts to discover), --num-parts auto, or --apply MODEL."
+            )
         if self.apply is not None and self.num_parts is not None:
             raise ConfigError(
                 "Expected --num-parts or --apply, not both: an applied model has its number of parts."
             )
-        if self.num_parts is not None and not 1 <= self.num_parts <= 254:
-            raise ConfigError(f"Expected --num-parts within 1..254, but got {self.num_parts}.")
+        if self.num_parts is not None:
+            parse_num_parts(self.num_parts)
         if self.apply is not None:
             self._check_apply()
         check_foreground(self.foreground)

@@ -7,7 +7,8 @@ where they meet in an image; this is done from several starts, and a linear clas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from partdisc.discovery.base import PartDiscoverer
+from partdisc.discovery.choosing import RowSample
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.object_cells import FineClusters, ObjectCells, collect_cells, find_fine_clusters
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote
@@ -48,10 +50,19 @@ class TwoStageClustering(PartDiscoverer):
 
     def _fit_features(self, features: RowsInside) -> None:
         def learn() -> LinearParts:
-            cells, clusterings = self._cluster(features, self.num_parts)
-            return self._teach(cells, clusterings, self.num_parts)
+            cells, clusterings = self._cluster(features, self.num_parts_)
+            return self._teach(cells, clusterings, self.num_parts_)
 
         self.parts_ = self.processes.from_first(learn)
+
+    def _trials(
+        self, features: RowsInside, sample: RowSample, counts: Sequence[int]
+    ) -> Iterator[PartDiscoverer]:
+        cells, clusterings = self._cluster(features, max(counts))
+        for num_parts in counts:
+            trial = copy.copy(self)
+            trial.num_parts_, trial.parts_ = num_parts, self._teach(cells, clusterings, num_parts)
+            yield trial
 
     def _cluster(self, features: RowsInside, num_parts: int) -> tuple[ObjectCells, list[FineClusters]]:
         for name in ("fine_clusters", "votes"):

@@ -98,6 +98,32 @@ def _legend_of(axes: Axes) -> None:
     axes.legend(loc="best")
 
 
+def choice_figure(
+    points: Sequence[tuple[int, int]], chosen: int, *, width_mm: float = 85, style: str | None = None
+) -> Figure:
+    """How many of K parts recur, for each K that was tried.
+
+    Args:
+        points: (K, parts that recur).
+        chosen: the K taken.
+        width_mm: of the whole figure.
+        style: a matplotlib style on top of partdisc's.
+    """
+    counts, recurring = zip(*points, strict=True)
+    with drawing_style(style):
+        figure = new_figure(width_mm, width_mm * 0.66)
+        figure.set_layout_engine("constrained")
+        axes = figure.subplots()
+        axes.plot(counts, counts, color="0.7", linestyle="--", label="all of them")
+        axes.plot(counts, recurring, marker="o", markersize=3, label="parts that recur")
+        axes.axvline(chosen, color="0.3", linewidth=0.8, label=f"chosen: {chosen}")
+        axes.set(xlabel="number of parts K", ylabel="parts")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(bottom=0)
+        _legend_of(axes)
+    return figure
+
+
 def scores_figure(
     series: Mapping[str, Sequence[ScorePoint]],
     *,

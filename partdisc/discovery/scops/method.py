@@ -66,6 +66,7 @@ class CoPartSegmentation(PartDiscoverer):
     """
 
     method: ClassVar[str] = "scops"
+    chooses: ClassVar[bool] = False
 
     training: ScopsConfig | dict[str, Any] | str = "fast"
     steps: int | None = None
@@ -178,15 +179,16 @@ class CoPartSegmentation(PartDiscoverer):
         progress: ProgressMaker | None,
     ) -> None:
         config, device = self._settings(), resolve_device(self.device)
+        self.num_parts_ = int(self.num_parts)
         layers = features.key.get("backbone", {}).get("channels")
         scaling = non_negative_scaling(channel_statistics(features), layers)
         encoder = self._encoder(config, device) if records is not None else None
         data = self._data(features, scaling, records, encoder, foreground)
         start = find_start(
-            features, scaling, self.num_parts, method=config.start, seed=self.seed, foreground=foreground
+            features, scaling, self.num_parts_, method=config.start, seed=self.seed, foreground=foreground
         )
         background = foreground is not None
-        head = AtrousHead(features.num_channels, self.num_parts + background, config.rates, self.seed)
+        head = AtrousHead(features.num_channels, self.num_parts_ + background, config.rates, self.seed)
         head.standardize(start.mean, start.scale)
         if start.weight is not None and start.bias is not None:
             head.start_from(start.weight, start.bias)
@@ -200,7 +202,7 @@ class CoPartSegmentation(PartDiscoverer):
             seed=self.seed,
             device=device,
             folder=folder,
-            made_with={"features": features.key, "num_parts": self.num_parts, "background": background},
+            made_with={"features": features.key, "num_parts": self.num_parts_, "background": background},
             workers=self.workers,
             progress=progress,
         )
