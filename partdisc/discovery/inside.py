@@ -112,6 +112,15 @@ def fit_stage(
     return found
 
 
+def warn_of_too_few(cells: int, num_parts: int) -> None:
+    """Say that the foreground that "auto" found is not used, because it has too few cells for the parts."""
+    warnings.warn(
+        f"The foreground that was found has {cells} cells, too few for {num_parts} parts, so parts cover whole "
+        "images.",
+        stacklevel=3,
+    )
+
+
 def foreground_of(
     features: FeatureSet, index: int, learnt: LinearForeground | None, masks: Masks | None
 ) -> Tensor | None:

@@ -50,7 +50,7 @@ def test_partdisc_reaches_its_error_when_it_ends(speed):
     assert run["errors"][-1] == pytest.approx(run["error"], rel=1e-4)
     assert len(run["ends"]) == len(run["errors"])
     assert all(after > before for before, after in zip(run["ends"], run["ends"][1:], strict=False))
-    assert run["ends"][-1] <= run["seconds"]
+    assert run["ends"][-1] <= run["seconds"] + 0.001  # which is rounded
 
 
 def test_a_peer_that_is_not_installed_is_skipped_with_the_way_to_get_it(speed):

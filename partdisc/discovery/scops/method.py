@@ -17,7 +17,16 @@ from torch import Tensor
 
 from partdisc.data import ImageList, ImageRecord
 from partdisc.discovery.base import PartDiscoverer, resolve_device
-from partdisc.discovery.inside import Masks, find_masks, fit_stage, foreground_of, with_background
+from partdisc.discovery.inside import (
+    INSIDE,
+    NONE,
+    Masks,
+    find_masks,
+    fit_stage,
+    foreground_of,
+    warn_of_too_few,
+    with_background,
+)
 from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
 from partdisc.discovery.scops.batches import TrainingData
 from partdisc.discovery.scops.config import ScopsConfig, load_config
@@ -164,10 +173,15 @@ class CoPartSegmentation(PartDiscoverer):
         """(h, w) probabilities of foreground of each image, which the network learns."""
         backbone = None if images is None else super().get_backbone()
         masks = find_masks(self.foreground, images) if masks is None else masks
-        learnt = fit_stage(self.foreground, backbone, features, images, self.seed, masks)
+        stage = NONE if self.foreground == "auto" and images is None else self.foreground
+        learnt = fit_stage(stage, backbone, features, images, self.seed, masks)
         if learnt is None:
             return None
         found = [foreground_of(features, i, learnt, masks) for i in range(len(features))]
+        cells = sum(int((m > INSIDE).sum()) for m in found if m is not None)
+        if stage == "auto" and masks is None and cells < self.num_parts:
+            warn_of_too_few(cells, self.num_parts)
+            return None
         return {e.id: m.numpy() for e, m in zip(features.entries, found, strict=True) if m is not None}
 
     def _train(
