@@ -30,6 +30,7 @@ from partdisc.discovery.inside import (
     fit_stage,
     foreground_of,
     small_images,
+    warn_of_too_few,
     with_background,
 )
 from partdisc.discovery.recurrence import PartSupport, measure_support
@@ -228,11 +229,7 @@ class PartDiscoverer(ABC):
         inside = RowsInside(features, self.foreground_, masks, pictures, self.processes)
         fewest = parse_num_parts(self.num_parts)[0]
         if stage == "auto" and masks is None and inside.total < fewest:
-            warnings.warn(
-                f"The foreground that was found has {inside.total} cells, too few for {fewest} parts, so "
-                "parts cover whole images.",
-                stacklevel=3,
-            )
+            warn_of_too_few(inside.total, fewest)
             self.foreground_, inside = None, RowsInside(features, None, None, pictures, self.processes)
         self._check_learnable(inside)
         sample = RowSample(inside)

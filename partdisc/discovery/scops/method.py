@@ -179,8 +179,9 @@ class CoPartSegmentation(PartDiscoverer):
             return None
         found = [foreground_of(features, i, learnt, masks) for i in range(len(features))]
         cells = sum(int((m > INSIDE).sum()) for m in found if m is not None)
-        if stage == "auto" and masks is None and cells < self.num_parts:
-            warn_of_too_few(cells, self.num_parts)
+        num_parts = int(self.num_parts)  # "auto" was refused
+        if stage == "auto" and masks is None and cells < num_parts:
+            warn_of_too_few(cells, num_parts)
             return None
         return {e.id: m.numpy() for e, m in zip(features.entries, found, strict=True) if m is not None}
 

@@ -25,7 +25,6 @@ def test_two_processes_of_torchrun_make_the_run_of_one_with_the_doubled_batch(tm
     for number, image in enumerate(paint_images(4)):
         Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
     options = ["--method", "scops", "--num-parts", "2", "--weights", "random", "--image-size", "64"]
-    options += ["--foreground", "none"]  # these pictures are all object
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     losses = {}
     for name, start, batch in (("two", TORCHRUN, 2), ("one", [sys.executable], 4)):
