@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from typing import Any
 
 from partdisc.discovery.base import PartDiscoverer
@@ -37,10 +38,14 @@ def create_discoverer(method: str, num_parts: int | str, **params: Any) -> PartD
     """
     if method not in METHODS:
         raise ConfigError(f"Expected a method of {', '.join(METHODS)}, but got {method!r}.")
-    try:
-        return METHODS[method](num_parts, **params)
-    except TypeError as error:
-        raise ConfigError(f"The method {method} does not take these settings: {error}.") from error
+    cls = METHODS[method]
+    known = {f.name for f in fields(cls) if f.init}
+    if unknown := sorted(params.keys() - known):
+        own = sorted(known - {f.name for f in fields(PartDiscoverer)})
+        raise ConfigError(
+            f"The method {method} does not take {', '.join(unknown)}; its own options are {', '.join(own) or 'none'}."
+        )
+    return cls(num_parts, **params)
 
 
 def load_discoverer(folder: str | os.PathLike[str]) -> PartDiscoverer:

@@ -232,7 +232,11 @@ def test_broken_images_are_listed_with_the_reason_and_strict_makes_them_an_error
             "no --foreground or --backbone or --layer or --weights beside --apply",
         ),
         ({"method": "magic"}, ConfigError, "dff, kmeans"),
-        ({"method": "kmeans", "options": {"signed": "relu"}}, ConfigError, "kmeans does not take"),
+        (
+            {"method": "kmeans", "options": {"signed": "relu"}},
+            ConfigError,
+            "kmeans does not take signed; its own options are max_iter, restarts",
+        ),
         ({"options": {"solver": "cd"}}, ConfigError, "solver"),
         ({"like": "nowhere"}, ArtifactError, "nowhere"),
         ({"num_parts": None, "apply": "x", "foreground": "border"}, ConfigError, "the model has its own"),
