@@ -23,6 +23,7 @@ KEPT = (
     "command", "protocol", "scope", "assignment", "matched_by", "background_declared", "num_images", "num_parts",
     "num_annotated_parts", "num_absent", "per_part", "intervals", "resampling", "controls", "keypoints", "notes",
 )  # fmt: skip
+PLAIN = ["--method", "dff", "--foreground", "none"]
 SCORES = ("part_miou", "nmi", "ari", "foreground_iou")
 
 
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--data", default="../shared/data")
     parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--runs", type=Path, default=Path("runs/annotated_sets"))
-    parser.add_argument("discover", nargs="*", help="options of discover.py, after --")
+    parser.add_argument("discover", nargs="*", default=PLAIN, help="options of discover.py, after --")
     options = parser.parse_args()
     rows = []
     for name in options.only:
