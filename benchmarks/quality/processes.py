@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import Any
 
 PRELOAD = [
@@ -34,9 +35,8 @@ def in_processes(
     Returns:
         The calls that failed, with the reason.
     """
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     context, failed = _context(), {}
-    with ThreadPoolExecutor(processes) as pool:
+    with _threads_of_children(threads), ThreadPoolExecutor(processes) as pool:
         futures = {pool.submit(_alone, context, function, call): call for call in calls}
         for number, future in enumerate(as_completed(futures), start=1):
             call = futures[future]
@@ -45,6 +45,20 @@ def in_processes(
                 failed[call], told = told, f"{call[0]} failed: {told}"
             print(f"[{number}/{len(calls)}] {told}", file=sys.stderr, flush=True)
     return failed
+
+
+@contextmanager
+def _threads_of_children(count: int) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _alone(context: Any, function: Callable[..., Any], call: Call) -> tuple[bool, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import os
 import time
 from pathlib import Path
 
@@ -312,3 +313,11 @@ def test_settings_of_ours_are_ones_that_discover_takes(row, drawn, tmp_path):
     chosen = ours.resolved(Task(drawn, drawn.groups[1], 0, tmp_path), row.settings)
     create_discoverer(chosen.method, chosen.num_parts, foreground=chosen.foreground, **chosen.options)
     assert chosen.num_parts == drawn.groups[1].num_parts + (chosen.foreground == "none")
+
+
+def test_the_threads_of_child_processes_leave_this_process_as_it_was(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    before = dict(os.environ)
+    assert in_processes(os.getenv, [("OMP_NUM_THREADS",)], threads=3) == {}
+    assert dict(os.environ) == before

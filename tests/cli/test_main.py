@@ -34,7 +34,7 @@ def test_the_version_is_told(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["dicsover"], ["discover", "--magic"], ["discover", "--num-parts", "four"]]
+    "arguments", [[], ["dicsover"], ["discover", "--magic"], ["discover", "--seed", "four"]]
 )
 def test_wrong_usage_is_one_line_and_exit_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
