@@ -13,6 +13,7 @@ from torch import Tensor
 from partdisc.discovery.inside import INSIDE, RowsInside
 from partdisc.discovery.recurrence import EVEN_SHARE, IMAGES, STRAYS, PartSupport
 from partdisc.errors import ConfigError, DataError
+from partdisc.foreground.grids import evenly
 from partdisc.parts import MAX_PARTS
 
 RANGE = (2, 16)
@@ -97,13 +98,11 @@ class RowSample:
     """
 
     def __init__(self, features: RowsInside) -> None:
-        total = len(features.features)
-        count = min(total, SAMPLE_IMAGES)
-        found = [_cells(features, i * total // count) for i in range(count)]
+        found = [_cells(features, i) for i in evenly(range(len(features.features)), SAMPLE_IMAGES)]
         self.rows = torch.cat(found)
         if not len(self.rows):
             raise DataError("Expected cells that belong to objects, but found none. Use --foreground none.")
-        self.owners = torch.arange(count).repeat_interleave(torch.tensor([len(rows) for rows in found]))
+        self.owners = torch.arange(len(found)).repeat_interleave(torch.tensor([len(rows) for rows in found]))
         self.key, self.num_channels = features.key, features.num_channels
 
     @property

@@ -14,6 +14,7 @@ from partdisc.discovery.merging import colour_distances, lab_colours, merge_clus
 from partdisc.discovery.voting import scaled
 from partdisc.errors import DataError
 from partdisc.factorization import KMeans
+from partdisc.foreground.grids import evenly
 
 SAMPLE_IMAGES = 256  # evenly spaced
 SAMPLE_ROWS = 10_000
@@ -77,9 +78,7 @@ def collect_cells(features: RowsInside) -> ObjectCells:
     Raises:
         DataError: if there are none.
     """
-    total = len(features.features)
-    count = min(total, SAMPLE_IMAGES)
-    found = [_cells(features, i * total // count) for i in range(count)]
+    found = [_cells(features, i) for i in evenly(range(len(features.features)), SAMPLE_IMAGES)]
     rows = torch.cat([rows for rows, _, _ in found])
     if not len(rows):
         raise DataError(

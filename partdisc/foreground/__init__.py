@@ -1,6 +1,6 @@
 """Which cells belong to the objects, without labels."""
 
-from partdisc.foreground.auto import AUTO, CLASS_ESTIMATORS, ESTIMATORS, combine_evidence, fit_foreground
+from partdisc.foreground.auto import AUTO, CLASS_ESTIMATORS, ESTIMATORS, fit_foreground
 from partdisc.foreground.classes import class_logits
 from partdisc.foreground.given import ALPHA, GivenMasks, fit_to_masks, open_masks
 from partdisc.foreground.grids import grid_image
@@ -15,7 +15,6 @@ __all__ = [
     "GivenMasks",
     "LinearForeground",
     "class_logits",
-    "combine_evidence",
     "fit_foreground",
     "fit_to_masks",
     "grid_image",

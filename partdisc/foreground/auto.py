@@ -107,30 +107,6 @@ def fit_foreground(
     return learner.result(support(table))
 
 
-def combine_evidence(
-    scaled: Sequence[Tensor],
-    maps: Sequence[Tensor],
-    *,
-    evidence: Sequence[str] = AUTO,
-    logits: Callable[[Tensor], Tensor] | None = None,
-    seed: int = 0,
-) -> list[Tensor]:
-    """Sum of the standardised scores of several estimators, on the features' grids.
-
-    Args:
-        scaled: standardised features (h, w, C) of each image.
-        maps: the same features as the backbone gave them, for `logits`.
-        evidence: names of estimators.
-        logits: see `fit_foreground`.
-        seed: of estimators that draw.
-
-    Returns:
-        (h, w) for each image, larger on objects.
-    """
-    found = gather_evidence(scaled, maps, evidence=evidence, logits=logits, seed=seed)
-    return _sum_on_grids(found, [(m.shape[0], m.shape[1]) for m in scaled])
-
-
 def gather_evidence(
     scaled: Sequence[Tensor],
     maps: Sequence[Tensor],
