@@ -22,9 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partdisc.allocator import keep_freed_memory
 from partdisc.data import ImageList, ImageLoader, ImageRecord, LoadedBatch, list_images
 from partdisc.errors import ConfigError, DataError
 from partdisc.features.backbone import Backbone, mirror
+from partdisc.features.folding import folded
 from partdisc.processes import ALONE, Processes, on_this_machine
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureEntry, FeatureSet, FeatureStore, Shard, check_dtype
@@ -213,6 +215,9 @@ def run_extraction(
     Several processes share what is to be done; they need a store, in a folder that all of them see.
     """
     backbone = backbone.to(device) if device is not None else backbone
+    if backbone.mean.device.type == "cpu":
+        keep_freed_memory()
+        backbone = folded(backbone)
     backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     present = set() if store is None else processes.from_first(store.present)
     todo = processes.share_of([n for n in range(len(plan.shards)) if n not in present])
