@@ -6,10 +6,11 @@ Wᵀ S ≈ (Wᵀ Y) V, so coordinate sweeps run on Y while H stays non-negative 
 compression of Tepper and Sapiro 2016; Zhou, Cichocki and Xie 2012 for the low-rank half).
 
 What is saved buys a better optimum. NMF has many local minima, and most are of one kind: one part is described
-twice while two others share a component. Descent cannot leave them. So the search grows the factorization by a
-quarter more components, each what the basis leaves of a row that it explains badly, descends, and takes out, one at
-a time, the component that is missed least; the result replaces the best so far if its loss is lower. A few such
-cycles, until two running bring next to nothing, find what dozens of restarts do not.
+twice while two others share a component. Descent cannot leave them. So the search starts with half as many
+components more and takes out, one at a time, the one that is missed least. Then it grows the factorization by a
+quarter, each addition what the basis leaves of a row that it explains badly, descends, and takes out as many again;
+the result replaces the best so far if its loss is lower. A few such cycles, until two running bring next to nothing,
+find what dozens of restarts do not.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from partdisc.factorization.initialization import Start, random_factors, truncat
 from partdisc.factorization.passes import sums_over
 from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.updates import hals_sweep
-from partdisc.threads import spread
 
 SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 4096, 256
 WIDTH_PER_COMPONENT = 3
-CYCLES, PATIENCE, BRANCHES = 12, 2, 2  # branches of a cycle are worked on in parallel
+FIRST_COMPONENTS = 1.5  # times K, before the first are taken out
+CYCLES, PATIENCE = 12, 2
 WORTHWHILE = 1e-4  # a cycle that explains less than this share more counts as nothing
 DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 12, 8, 1, 4, 3  # iterations at each stage
 SWEEPS = 2
@@ -86,14 +87,11 @@ def make_sketch(
 
 
 def _search(sketch: Sketch, num_components: int, generator: torch.Generator) -> _Candidate:
-    best = _descend(sketch, *_random(sketch, num_components, generator), DESCENT)
+    start = _random(sketch, int(FIRST_COMPONENTS * num_components), generator)
+    best = _prune(sketch, _descend(sketch, *start, DESCENT), num_components)
     idle = 0
     for _ in range(CYCLES):
-        additions = [
-            _left_over(sketch, best, max(1, num_components // 4), generator) for _ in range(BRANCHES)
-        ]
-        candidates = spread(partial(_regrow, sketch, best), additions, sketch.rows.device)
-        found = min(candidates, key=lambda candidate: candidate.loss)
+        found = _regrow(sketch, best, _left_over(sketch, best, max(1, num_components // 4), generator))
         gain = best.loss - found.loss
         if gain > 0:
             best = found

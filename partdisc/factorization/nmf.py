@@ -28,7 +28,7 @@ from partdisc.threads import one_thread, thread_count
 SOLVERS = ("hals", "mu")
 COMPRESSED = "compressed"
 MOMENTUM = 0.7
-GAIN_SHARE = 0.2  # an iteration that gains a fifth of `tol` counts as rest
+GAIN_SHARE = 0.5  # an iteration that gains half of `tol` counts as rest
 MU_CHECK_EVERY = 10  # iterations between two looks at the error, as in the paper
 
 
@@ -112,7 +112,7 @@ def non_negative_factorization(
         solver: "hals", or "mu" for Lee and Seung's multiplicative updates, the reference of Collins et al. (2018).
         max_iter: iterations at most.
         tol: "hals" stops once the projected gradient has fallen to `tol` of its first norm (Lin 2007), or an
-            iteration lowers the loss by less than `tol` / 5 of itself; "mu" once ten iterations gain less than
+            iteration lowers the loss by less than `tol` / 2 of itself; "mu" once ten iterations gain less than
             `tol` of the first error ‖X − WH‖.
         seed: of all random numbers; the same seed gives the same result.
         restarts: how many starts are tried, the best is kept; those after the first are random,

@@ -43,7 +43,7 @@ def test_error_hardly_rises(X, precision, solver, source):
     assert (H >= 0).all()
     assert found.relative_error == pytest.approx(full.relative_error, rel=2e-3)
     error = np.linalg.norm(X - W @ H) / np.linalg.norm(X)
-    assert found.relative_error == pytest.approx(error, rel=1e-3)
+    assert found.relative_error == pytest.approx(error, rel=2e-3)  # as bfloat16 rounds X
     assert all(after <= before for before, after in itertools.pairwise(found.loss_history))
 
 
