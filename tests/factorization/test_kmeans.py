@@ -10,7 +10,7 @@ import torch
 from partdisc.errors import ConfigError, DataError
 from partdisc.factorization import KMeans
 from partdisc.factorization.blocks import open_blocks
-from partdisc.factorization.kmeans import lloyd
+from partdisc.factorization.lloyd import lloyd, row_norms
 
 from .conftest import ListBlocks
 
@@ -37,7 +37,9 @@ def test_own_start_is_as_good_as_scikit_learns(X):
 
 
 def test_inertia_never_rises(X):
-    history = lloyd(open_blocks(X), torch.from_numpy(X[:12]), 100, 0.0).inertia_history
+    history = lloyd(
+        open_blocks(X), row_norms(open_blocks(X)), torch.from_numpy(X[:12]), 100, 0.0
+    ).inertia_history
     assert len(history) > 3
     assert all(after <= before * (1 + 1e-12) for before, after in itertools.pairwise(history))
 
@@ -51,7 +53,7 @@ def test_inertia_and_labels_fit_the_centres(X):
     assert model.inertia_ == pytest.approx(np.sum(distances.min(1) ** 2))
 
 
-@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize("init", ["compressed", "k-means++", "random"])
 def test_blocks_equal_memory(X, init):
     whole = KMeans(8, init=init, restarts=1).fit(X.astype(np.float32))
     blocks = KMeans(8, init=init, restarts=1, block_rows=50).fit(ListBlocks(X))
@@ -75,10 +77,10 @@ def test_emptied_cluster_moves_to_the_farthest_row():
     np.testing.assert_allclose(np.sort(model.cluster_centers_[:, 0]), [0.5, 2, 50])
 
 
-@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize("init", ["compressed", "k-means++", "random"])
 def test_identical_rows_and_one_cluster(init):
     model = KMeans(3, init=init).fit(np.ones((5, 2)))
-    assert model.inertia_ == 0
+    assert model.inertia_ == pytest.approx(0, abs=1e-12)
     assert np.isfinite(model.cluster_centers_).all()
     np.testing.assert_allclose(KMeans(1, init=init).fit([[0.0], [4.0]]).cluster_centers_, [[2.0]])
 
@@ -86,7 +88,9 @@ def test_identical_rows_and_one_cluster(init):
 def test_messages(X):
     with pytest.raises(DataError, match="got 600 rows for num_clusters=601"):
         KMeans(601).fit(X)
-    with pytest.raises(ConfigError, match=r"init to be one of k-means\+\+, random, but got 'furthest'"):
+    with pytest.raises(
+        ConfigError, match=r"init to be one of compressed, k-means\+\+, random, but got 'furthest'"
+    ):
         KMeans(2, init="furthest").fit(X)
     with pytest.raises(ConfigError, match=r"starting centres of shape \(2, 7\), but got \(3, 7\)"):
         KMeans(2, init=X[:3]).fit(X)
