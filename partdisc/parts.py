@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import torch
@@ -76,20 +75,13 @@ class PartMaps:
         h, w = self.maps.shape[1:]
         rows, columns = self.content or (h, w)
         maps = torch.from_numpy(np.ascontiguousarray(self.maps, dtype=np.float32))
-        left, right, share = _neighbours(W, w, columns)
-        wide = torch.lerp(maps[:, :, left], maps[:, :, right], share)
-        top, bottom, share = _neighbours(H, h, rows)
-        above, below = top.tolist(), bottom.tolist()
+        wide = maps @ _interpolation(W, w, columns).T
+        weights = _interpolation(H, h, rows)
         step = max(1, BAND_VALUES // (len(maps) * W))
-        for start in range(0, H, step):
-            band = torch.empty(len(maps), min(step, H - start), W)
-            # rows of pixels between the same two rows of cells at a time: nothing is gathered
-            for cells, run in groupby(range(start, start + band.shape[1]), lambda y: (above[y], below[y])):
-                pixels = list(run)
-                first, last = pixels[0], pixels[-1] + 1
-                a, b = (wide[:, row : row + 1] for row in cells)
-                torch.lerp(a, b, share[first:last, None], out=band[:, first - start : last - start])
-            yield band
+        for band in weights.split(step):
+            near = band.any(dim=0).nonzero()  # few rows of cells: a narrow product
+            cells = slice(int(near[0]), int(near[-1]) + 1)
+            yield torch.matmul(band[:, cells], wide[:, cells])
 
     def to_labels(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """Hard part labels: maps resized to the image, then the argmax over channels; ties go to the lower label.
@@ -115,17 +107,15 @@ def _argmax(band: np.ndarray, first: int) -> np.ndarray:
     return labels
 
 
-def _neighbours(pixels: int, cells: int, content: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """For each pixel centre along one side: the cells before and behind it, and the share of the latter.
+def _interpolation(pixels: int, cells: int, content: float) -> torch.Tensor:
+    """Weights (pixels, cells) of the cells before and behind each pixel centre along one side.
 
     The grid is stretched so that exactly `content` cells land on the pixels; beyond the outer cell centres, the
     outer cells go on.
     """
-    position = ((torch.arange(pixels, dtype=torch.float64) + 0.5) * (content / pixels) - 0.5).clamp(
-        0, cells - 1
-    )
-    before = position.floor().long()
-    return before, (before + 1).clamp(max=cells - 1), (position - before).float()
+    centres = (torch.arange(pixels, dtype=torch.float64) + 0.5) * (content / pixels) - 0.5
+    distance = (centres.clamp(0, cells - 1)[:, None] - torch.arange(cells)).abs()
+    return (1 - distance).clamp(min=0).float()
 
 
 def check_labels(labels: np.ndarray, num_parts: int | None = None, *, name: str = "labels") -> np.ndarray:

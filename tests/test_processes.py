@@ -18,8 +18,10 @@ from partdisc.cli.main import main  # noqa: F401  of a script below
 from partdisc.errors import ConfigError
 from partdisc.factorization import NMF, KMeans, TensorBlocks
 from partdisc.processes import Processes
+from partdisc.store.masks import read_mask
 from partdisc.store.model import read_model
 from tests.discovery.conftest import paint_images
+from tests.discovery.contract import floor_masked
 from tests.discovery.test_pipeline import SETTINGS, contents
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +31,7 @@ RUNS: dict[str, dict[str, object]] = {
     "dff": {},
     "within": {"method": "kmeans", "foreground": "border", "num_parts": 2},
     "two-stage": {"method": "two-stage", "foreground": "border"},
+    "given masks": {"foreground": "given", "num_parts": 2},
 }
 START = """
 import json, os, signal, sys
@@ -51,7 +54,13 @@ def torchrun(code: str, images: Path, out: Path) -> subprocess.CompletedProcess:
     )
 
 
+def masks_of(images: Path) -> Path:
+    return images.with_name(f"{images.name} masks")
+
+
 def discover(images: Path, out: Path, **settings: object) -> partdisc.Run:
+    if settings.get("foreground") == "given":
+        settings["foreground"] = masks_of(images)
     return partdisc.discover(images, out, **{"num_parts": 3, **COMMON, **settings})
 
 
@@ -85,8 +94,11 @@ def own_rows(processes: Processes) -> TensorBlocks:
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
+    masks_of(folder).mkdir()
     for i, image in enumerate(paint_images(9)):
         Image.fromarray(image).save(folder / f"{i}.png")
+        if i:  # the first image has what the others teach
+            Image.fromarray((floor_masked(image) * 255).astype(np.uint8)).save(masks_of(folder) / f"{i}.png")
     (folder / "damaged.png").write_bytes((folder / "0.png").read_bytes()[:-500])
     return folder
 
@@ -196,6 +208,14 @@ def test_a_run_by_two_processes_is_the_run_of_one(together, by_one, name):
     same = [(a == b).mean() for (_, a), (_, b) in zip(alone.masks, both.masks, strict=True)]
     assert np.mean(same) >= 0.999
     assert both.maps.keys() == alone.maps.keys()
+
+
+def test_two_processes_fill_given_masks_to_the_pixel(together, images):
+    run = partdisc.load_run(together / "given masks")
+    assert run.info["masks"]["missing"] == ["0.png"]
+    for entry, labels in run.masks:
+        if entry.id != "0.png":
+            np.testing.assert_array_equal(labels > 0, read_mask(masks_of(images) / entry.id) > 0)
 
 
 KILLED = """

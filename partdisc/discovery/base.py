@@ -13,6 +13,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -53,6 +54,7 @@ from partdisc.threads import spread
 
 # weights that anybody can fetch again; others travel with the model
 FETCHABLE = ("embedded", "hub")
+AT_ONCE = 8  # images whose cells are scored together: a few large operations instead of many small ones
 
 Self = TypeVar("Self", bound="PartDiscoverer")
 
@@ -302,11 +304,15 @@ class PartDiscoverer(ABC):
             raise DataError(
                 f"Expected features of {self.num_channels_} channels, as in fit, but got {features.num_channels}."
             )
-        for index in range(len(features)) if indices is None else indices:
-            entry = features.entries[index]
-            scores = self._part_scores(features[index].flatten(0, 1)).unflatten(0, entry.grid)
-            inside = foreground_of(features, index, self.foreground_, foreground)
-            yield PartMaps(with_background(scores, inside), entry.size, entry.content, entry.id)
+        waiting = iter(range(len(features)) if indices is None else indices)
+        while batch := list(islice(waiting, AT_ONCE)):
+            entries = [features.entries[index] for index in batch]
+            rows = torch.cat([features[index].flatten(0, 1) for index in batch])
+            scores = self._part_scores(rows).split([entry.num_rows for entry in entries])
+            for index, entry, found in zip(batch, entries, scores, strict=True):
+                inside = foreground_of(features, index, self.foreground_, foreground)
+                maps = with_background(found.unflatten(0, entry.grid), inside)
+                yield PartMaps(maps, entry.size, entry.content, entry.id)
 
     @property
     def has_background(self) -> bool:

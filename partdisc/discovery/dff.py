@@ -18,6 +18,8 @@ from partdisc.discovery.base import PartDiscoverer, as_feature_set, resolve_devi
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, non_negative_scaling
 from partdisc.factorization import NMF, TensorBlocks
+from partdisc.factorization.activations import solve_activations
+from partdisc.factorization.blocks import open_blocks
 from partdisc.features.extraction import fits_in_memory
 
 RULES = ("keep", "split", "relu")
@@ -102,9 +104,7 @@ class DeepFeatureFactorization(PartDiscoverer):
 
     def _activations(self, rows: Tensor) -> Tensor:
         """W (m, K) for unit basis rows: an activation is then in units of the features."""
-        nmf = NMF(len(self.components_))
-        nmf.components_ = self.components_
-        return nmf.transform(self.scaling_(rows))
+        return solve_activations(open_blocks(self.scaling_(rows)), self.components_)
 
     def _part_scores(self, rows: Tensor) -> Tensor:
         activations = self._activations(rows)

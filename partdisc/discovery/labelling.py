@@ -11,7 +11,7 @@ import numpy as np
 
 from partdisc.data import ImageList
 from partdisc.data.remote import to_text
-from partdisc.discovery.base import PartDiscoverer
+from partdisc.discovery.base import AT_ONCE, PartDiscoverer
 from partdisc.discovery.inside import INSIDE, Masks, small_images
 from partdisc.discovery.scaling import CPU
 from partdisc.foreground import resize_mask
@@ -73,19 +73,22 @@ def write_parts(
         )
     )
 
-    def write_one(index: int) -> PartMaps:
-        (found,) = discoverer.iter_maps(features, [index], images=images, foreground=foreground)
-        writer.write(found, load(index) if refine else None)
+    def write_some(indices: Sequence[int]) -> list[PartMaps]:
+        found = list(discoverer.iter_maps(features, indices, images=images, foreground=foreground))
+        for index, part_maps in zip(indices, found, strict=True):
+            writer.write(part_maps, load(index) if refine else None)
         return found
 
     with progress("masks", len(features)) as bar:
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
-        written = spread(write_one, (i for n in todo for i in groups[n]), CPU)
+        # portions end where groups do: the same ones whoever writes them, and whatever is there already
+        portions = {n: [groups[n][i : i + AT_ONCE] for i in range(0, len(groups[n]), AT_ONCE)] for n in todo}
+        written = spread(write_some, (portion for n in todo for portion in portions[n]), CPU)
         for number in todo:
             found = []
-            for part_maps in islice(written, len(groups[number])):
-                found.append(part_maps)
-                bar.advance()
+            for portion in islice(written, len(portions[number])):
+                found += portion
+                bar.advance(len(portion))
             if maps:
                 map_store.write_maps(map_store.shard_path(masks.folder / "maps", number), found)
     masks.entries = _index(features.entries, images)

@@ -7,11 +7,12 @@ standardised and cut at zero. They are never shifted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -97,12 +98,23 @@ class ScaledBlocks:
 
     def matrix(self) -> Tensor:
         """X (M, C) float32 as one tensor in memory."""
-        X = torch.empty(self.shape)
-        start = 0
-        for block in spread(self.scaling, self.features.blocks(BLOCK_ROWS), CPU):
-            X[start : start + len(block)] = block
-            start += len(block)
+        X = torch.from_numpy(np.empty(self.shape, np.float32))  # numpy asks for huge pages, torch does not
+
+        def fill(item: tuple[int, Tensor]) -> None:
+            start, block = item
+            X[start : start + len(block)] = self.scaling(block)
+
+        for _ in spread(fill, _placed(self.features.blocks(BLOCK_ROWS)), CPU):
+            pass
         return X
+
+
+def _placed(blocks: Iterable[Tensor]) -> Iterator[tuple[int, Tensor]]:
+    """Blocks with the number of their first rows."""
+    start = 0
+    for block in blocks:
+        yield start, block
+        start += len(block)
 
 
 @dataclass(frozen=True)

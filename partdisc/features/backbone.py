@@ -194,7 +194,7 @@ class Backbone(nn.Module):
 
     def normalize(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) RGB in [0, 255], uint8 or float -> what the network was trained on."""
-        return (images.to(self.mean.dtype) - self.mean) / self.std
+        return (images.to(self.mean.dtype) - self.mean).div_(self.std)
 
     def forward(self, images: Tensor) -> Tensor:
         """Features of images that share one size.

@@ -25,7 +25,7 @@ from torch import Tensor
 from partdisc.allocator import keep_freed_memory
 from partdisc.data import ImageList, ImageLoader, ImageRecord, LoadedBatch, list_images
 from partdisc.errors import ConfigError, DataError
-from partdisc.features.backbone import Backbone, mirror
+from partdisc.features.backbone import Backbone
 from partdisc.features.folding import folded
 from partdisc.processes import ALONE, Processes, on_this_machine
 from partdisc.progress import Progress
@@ -330,7 +330,7 @@ def _refuse_overflow(maps: Tensor, dtype: torch.dtype) -> None:
 
 def _pad(image: np.ndarray, H: int, W: int) -> np.ndarray:
     h, w = image.shape[:2]
-    return image if (h, w) == (H, W) else image[mirror(h, H).numpy()][:, mirror(w, W).numpy()]
+    return image if (h, w) == (H, W) else np.pad(image, ((0, H - h), (0, W - w), (0, 0)), mode="reflect")
 
 
 def _entry(record: ImageRecord, size: tuple[int, int], backbone: Backbone) -> FeatureEntry:

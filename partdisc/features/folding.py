@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -122,20 +123,24 @@ class _Convolution(nn.Module):
         self.pads_same = type(conv).__name__ == "Conv2dSame"  # timm's: padding by the input's size
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.pads_same:
-            from timm.layers import pad_same
+        if not self.pads_same:
+            return self._convolved(x, self.padding)
+        # timm copies the input into a padded one, of which more lies behind where the number is odd. Here the same
+        # outputs come of padding by one stride more on both sides, the first of them dropped
+        counts = list(map(self._needed, x.shape[2:], self.weight.shape[2:], self.stride, self.dilation))
+        around = [n // 2 + n % 2 * step for n, step in zip(counts, self.stride, strict=True)]
+        (top, rows), (left, columns) = (
+            (n % 2, -(-size // step)) for n, size, step in zip(counts, x.shape[2:], self.stride, strict=True)
+        )
+        return self._convolved(x, around)[:, :, top : top + rows, left : left + columns]
 
-            x = pad_same(x, list(self.weight.shape[-2:]), self.stride, self.dilation)
+    @staticmethod
+    def _needed(size: int, kernel: int, stride: int, dilation: int) -> int:
+        """Pixels to be padded, on both sides together, for as many outputs as TensorFlow's "same" padding gives."""
+        return max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+
+    def _convolved(self, x: Tensor, padding: Sequence[int]) -> Tensor:
         name, numbers = self.activation
         return torch.ops.mkldnn._convolution_pointwise(
-            x,
-            self.weight,
-            self.bias,
-            self.padding,
-            self.stride,
-            self.dilation,
-            self.groups,
-            name,
-            numbers,
-            "",
+            x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups, name, numbers, ""
         )
