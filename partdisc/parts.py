@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -75,13 +76,10 @@ class PartMaps:
         h, w = self.maps.shape[1:]
         rows, columns = self.content or (h, w)
         maps = torch.from_numpy(np.ascontiguousarray(self.maps, dtype=np.float32))
-        wide = maps @ _interpolation(W, w, columns).T
-        weights = _interpolation(H, h, rows)
-        step = max(1, BAND_VALUES // (len(maps) * W))
-        for band in weights.split(step):
-            near = band.any(dim=0).nonzero()  # few rows of cells: a narrow product
-            cells = slice(int(near[0]), int(near[-1]) + 1)
-            yield torch.matmul(band[:, cells], wide[:, cells])
+        [(across, cells)] = _interpolation(W, w, columns, W)
+        wide = maps[:, :, cells] @ across.T
+        for down, cells in _interpolation(H, h, rows, max(1, BAND_VALUES // (len(maps) * W))):
+            yield torch.bmm(down.expand(len(maps), -1, -1), wide[:, cells])
 
     def to_labels(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """Hard part labels: maps resized to the image, then the argmax over channels; ties go to the lower label.
@@ -107,15 +105,23 @@ def _argmax(band: np.ndarray, first: int) -> np.ndarray:
     return labels
 
 
-def _interpolation(pixels: int, cells: int, content: float) -> torch.Tensor:
-    """Weights (pixels, cells) of the cells before and behind each pixel centre along one side.
+@lru_cache(maxsize=256)  # images of a set have few sizes
+def _interpolation(
+    pixels: int, cells: int, content: float, step: int
+) -> tuple[tuple[torch.Tensor, slice], ...]:
+    """For each `step` pixels along one side: weights (step, n) of the n cells near them, and which cells those are.
 
     The grid is stretched so that exactly `content` cells land on the pixels; beyond the outer cell centres, the
     outer cells go on.
     """
     centres = (torch.arange(pixels, dtype=torch.float64) + 0.5) * (content / pixels) - 0.5
     distance = (centres.clamp(0, cells - 1)[:, None] - torch.arange(cells)).abs()
-    return (1 - distance).clamp(min=0).float()
+    bands = []
+    for weights in (1 - distance).clamp(min=0).float().split(step):
+        near = weights.any(dim=0).nonzero()
+        place = slice(int(near[0]), int(near[-1]) + 1)
+        bands.append((weights[:, place].contiguous(), place))
+    return tuple(bands)
 
 
 def check_labels(labels: np.ndarray, num_parts: int | None = None, *, name: str = "labels") -> np.ndarray:
