@@ -24,7 +24,6 @@ from partdisc.data import list_images
 from partdisc.data.annotations import AnnotationSet, read_annotations
 from partdisc.discovery import TwoStageClustering
 from partdisc.discovery.choosing import RowSample
-from partdisc.discovery.equivariance import equivariance_error
 from partdisc.discovery.inside import RowsInside
 from partdisc.metrics import PartEvaluator
 from partdisc.render.canvas import drawing_style, new_figure, save_figure
@@ -85,12 +84,6 @@ def measure(name: str, annotations: AnnotationSet, limit: int, seed: int) -> dic
         "part_miou": curve,
         "recurring": [support.recurring for support in method.choice_.supports],
         "seconds": {"extraction": extraction, "choosing": choosing},
-        "equivariance": {
-            view: [changes.error, changes.part_error]
-            for view, changes in equivariance_error(method, images).items()
-        }
-        if name in ("carparts", "ccp")
-        else None,
     }
 
 

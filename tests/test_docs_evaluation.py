@@ -15,7 +15,7 @@ def test_python_blocks_run(capsys):
     assert blocks
     for block in blocks:
         exec(block, {})
-    assert capsys.readouterr().out.count("\n") == 3
+    assert capsys.readouterr().out.count("\n") == 4
 
 
 def test_every_protocol_control_and_score_is_described():

@@ -8,6 +8,7 @@ table where there are several. Every score stands beside controls that know noth
   partdisc evaluate RUN --annotations masks/ --labels labels.json --groups groups.json --split splits.json:test
   partdisc evaluate A B --annotations test.json          # compares
   partdisc evaluate A --annotations test.json --against B   # is A better than B?
+  partdisc evaluate RUN --equivariance           # do parts stay with the object? Needs the run's model and images
   partdisc evaluate --protocol list
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ PLAN_OPTIONS = (
     "protocol", "assignment", "by", "scope", "background", "ignore_unlabelled", "partial_annotation", "controls",
     "bootstrap", "unit", "seed", "limit",
 )  # fmt: skip
+VIEW_OPTIONS = ("sample", "seed", "device")
 READ_OPTIONS = ("format", "images", "groups", "labels", "split", "overlap")
 
 
@@ -35,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="where results go (RUN/evaluation)")
     reading = parser.add_argument_group("annotation")
     reading.add_argument("--format", metavar="NAME", help="its format (auto)")
-    reading.add_argument("--images", metavar="DIR", help="its images, for the colour control")
+    reading.add_argument("--images", metavar="DIR", help="the images, where they are now")
     reading.add_argument("--groups", metavar="FILE", help="JSON map that merges parts")
     reading.add_argument("--labels", metavar="FILE", help="names of the labels of a mask folder")
     reading.add_argument("--split", metavar="NAME|FILE:NAME", help="only the images of this split")
@@ -77,6 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     doubt.add_argument("--bootstrap", type=int, metavar="N", help="draws for intervals (1000); 0 for none")
     doubt.add_argument("--unit", metavar="declared|image", help="what is drawn (declared units, else images)")
     doubt.add_argument("--seed", type=int, help="of controls and bootstrap (0)")
+    views = parser.add_argument_group("equivariance")
+    views.add_argument(
+        "--equivariance",
+        action="store_true",
+        help="how many pixels change their part when images are mirrored, resized or cropped",
+    )
+    views.add_argument("--sample", type=int, metavar="N", help="images looked at, drawn by --seed (100)")
+    views.add_argument("--device", help="auto, cpu, cuda or mps")
     add_common(parser)
 
 
@@ -87,17 +98,45 @@ def run(options: dict[str, Any], command: list[str]) -> None:
 
         print(describe_protocols())
         return
-    if not options.get("runs") or "annotations" not in options:
+    if not options.get("runs") or not {"annotations", "equivariance"} & options.keys():
         raise ConfigError(
-            "Expected RUN and --annotations PATH, for example: evaluate RUN --annotations test.json."
+            "Expected RUN and --annotations PATH, for example: evaluate RUN --annotations test.json; or RUN and "
+            "--equivariance."
         )
+    _check(options)
+    if options.get("equivariance"):
+        for line in _equivariance(options, command):
+            print(line)
+    if "annotations" in options:
+        for line in _scores(options, command):
+            print(line)
+
+
+def _equivariance(options: dict[str, Any], command: list[str]) -> Iterator[str]:
+    from partdisc.cli.evaluation.equivariance import (
+        evaluate_equivariance,
+    )  # torch takes seconds to import; --help need not wait
+    from partdisc.cli.evaluation.runs import places_of
+
+    runs = [Path(folder) for folder in options["runs"]]
+    for folder, place in zip(runs, places_of(runs, options.get("out")), strict=True):
+        yield evaluate_equivariance(
+            folder,
+            place,
+            images=Path(options["images"]) if "images" in options else None,
+            command=shlex.join(command),
+            verbosity=options.get("verbosity", 1),
+            **{k: options[k] for k in VIEW_OPTIONS if k in options},
+        )
+
+
+def _scores(options: dict[str, Any], command: list[str]) -> Iterator[str]:
     from partdisc.cli.evaluation.runs import (
         evaluate_runs,
     )  # torch takes seconds to import; --help need not wait
 
-    _check(options)
     options["controls"] = not options.pop("no_controls", False)
-    for line in evaluate_runs(
+    yield from evaluate_runs(
         [Path(folder) for folder in options["runs"]],
         options["annotations"],
         plan={k: options[k] for k in PLAN_OPTIONS if k in options},
@@ -108,8 +147,7 @@ def run(options: dict[str, Any], command: list[str]) -> None:
         out=options.get("out"),
         command=shlex.join(command),
         verbosity=options.get("verbosity", 1),
-    ):
-        print(line)
+    )
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -122,10 +160,11 @@ def _check(options: dict[str, Any]) -> None:
         )
     if options.get("unit", "declared") not in ("declared", "image"):
         raise ConfigError(f"Expected --unit declared or image, but got {options['unit']!r}.")
-    for name, lowest in (("bootstrap", 0), ("limit", 1), ("seed", 0)):
+    for name, lowest in (("bootstrap", 0), ("limit", 1), ("seed", 0), ("sample", 1)):
         value = options.get(name)
         if value is not None and (not isinstance(value, int) or value < lowest):
             raise ConfigError(f"Expected --{name} of at least {lowest}, but got {value!r}.")
+    _check_views(options)
     if options.get("together") and len(options["runs"]) < 2:
         raise ConfigError("Expected several RUNs with --together, one for each category, but got one.")
     if options.get("together") and "out" not in options:
@@ -134,3 +173,15 @@ def _check(options: dict[str, Any]) -> None:
         raise ConfigError("Expected --against without --matching: both runs are matched in every draw.")
     if options.get("against") and len(options["runs"]) > 1:
         raise ConfigError("Expected one RUN with --against; several runs are compared without it.")
+
+
+def _check_views(options: dict[str, Any]) -> None:
+    if options.get("equivariance") and options.get("together"):
+        raise ConfigError("Expected --equivariance without --together: each run has a model of its own.")
+    if not options.get("equivariance") and options.keys() & {"sample", "device"}:
+        raise ConfigError("Expected --sample and --device with --equivariance, which looks at images.")
+    if "annotations" not in options:
+        known = {"runs", "equivariance", "out", "images", "verbosity", *VIEW_OPTIONS}
+        unused = [f"--{name.replace('_', '-')}" for name in options if name not in known]
+        if unused:
+            raise ConfigError(f"Expected --annotations PATH with {', '.join(unused)}.")

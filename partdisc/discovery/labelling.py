@@ -61,9 +61,7 @@ def write_parts(
     masks.images_root = to_text(images.root)
     masks.part_names = None if discoverer.part_names is None else list(discoverer.part_names)
     writer = _Writer(masks, foreground or {}, root / "foreground" if soft_foreground else None)
-    refine = refinement == "colour" or (
-        refinement == "auto" and (discoverer.has_background or bool(foreground))
-    )
+    refine = is_refined(refinement, discoverer.has_background or bool(foreground))
     load = small_images(features, images)
     size = min(GROUP, -(-len(features) // MIN_GROUPS))
     groups = [range(i, min(i + size, len(features))) for i in range(0, len(features), size)]
@@ -96,6 +94,11 @@ def write_parts(
     if processes.first:
         write_index(masks)
     return masks
+
+
+def is_refined(refinement: str, has_background: bool) -> bool:
+    """Whether masks are refined by colours: always, never, or ("auto") where there is a background."""
+    return refinement == "colour" or (refinement == "auto" and has_background)
 
 
 def mask_name(image_id: str) -> str:

@@ -44,6 +44,10 @@ class LabelChanges:
         """Share of the pixels that both call object whose part changes; None where there are none."""
         return self.moved / self.shared if self.shared else None
 
+    def to_json(self) -> dict[str, float | int | None]:
+        """Both errors and all counts, for a file."""
+        return {"error": self.error, "part_error": self.part_error, **vars(self)}
+
 
 def label_changes(first: np.ndarray, second: np.ndarray) -> LabelChanges:
     """Compare two labellings (H, W) of the same pixels: 0 background, 1..K parts, 255 not counted.

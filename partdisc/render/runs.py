@@ -38,6 +38,7 @@ class RunView:
         annotated_names: names of the annotated parts 1..P, if there was an evaluation.
         per_image: image id -> its scores.
         categories: image id -> its category, if there was an evaluation by category.
+        equivariance: evaluation/equivariance.json, or {}.
     """
 
     name: str
@@ -49,6 +50,7 @@ class RunView:
     annotated_names: tuple[str, ...] = ()
     per_image: dict[str, dict[str, float]] = field(default_factory=dict)
     categories: dict[str, str] = field(default_factory=dict)
+    equivariance: dict[str, Any] = field(default_factory=dict)
 
     @property
     def common_targets(self) -> tuple[int, ...] | None:
@@ -88,6 +90,7 @@ def open_run(folder: str | os.PathLike[str], name: str | None = None) -> RunView
         names,
         per_image,
         categories,
+        _read_optional(folder / "evaluation" / "equivariance.json"),
     )
 
 

@@ -50,7 +50,7 @@ def evaluate_runs(
     """
     how = Plan(**plan)
     predictions = _open(runs, together)
-    places = _places(runs, out, together)
+    places = [Path(out)] if together and out is not None else places_of(runs, out)
     truth = read_annotations(annotations, **{"overlap": how.rules.overlap, **reading})
     images = Path(reading["images"]) if reading.get("images") else None
     results: dict[str, EvaluationResult] = {}
@@ -80,11 +80,15 @@ def _open(runs: Sequence[Path], together: bool) -> list[Prediction]:
     return [Prediction.open(*runs)] if together else [Prediction.open(folder) for folder in runs]
 
 
-def _places(runs: Sequence[Path], out: str | None, together: bool) -> list[Path]:
-    """Where the results of each run go."""
+def places_of(runs: Sequence[Path], out: str | None) -> list[Path]:
+    """Where the results of each run go.
+
+    Raises:
+        ConfigError: if several would go to one place.
+    """
     if out is None:
         return [(run.parent if run.name == "parts" else run) / "evaluation" for run in runs]
-    if together or len(runs) == 1:
+    if len(runs) == 1:
         return [Path(out)]
     places = [Path(out) / run.resolve().name for run in runs]
     if len(set(places)) < len(places):

@@ -48,6 +48,7 @@ def page_context(
         "controls": control_table(run),
         "notes": [str(note) for note in run.metrics.get("notes", [])],
         "part_scores": part_score_rows(runs),
+        "equivariance": equivariance_table(run),
         "run_names": [each.name for each in runs],
         "problems": list(problems),
         "format_score": format_score,
@@ -138,3 +139,28 @@ def part_score_rows(runs: Sequence[RunView]) -> list[dict[str, Any]]:
     names = list(dict.fromkeys(name for parts in by_run for name in parts))
     rows = [{"name": name, "ious": [parts.get(name, {}).get("iou") for parts in by_run]} for name in names]
     return [row for row in rows if any(iou is not None for iou in row["ious"])]
+
+
+def equivariance_table(run: RunView) -> dict[str, Any]:
+    """How many pixels change their part in each view of an image, beside the controls; {} if nobody measured it."""
+    measured, parts = run.equivariance, "part_error"
+    if not isinstance(measured.get("views"), Mapping):
+        return {}
+    controls = {name: _all_views(found) for name, found in measured.get("controls", {}).items()}
+    rows = [
+        {
+            "name": view,
+            "numbers": [
+                found.get("error"),
+                found.get(parts),
+                *(c.get(view, {}).get(parts) for c in controls.values()),
+            ],
+        }
+        for view, found in _all_views(measured).items()
+    ]
+    columns = ["of the object", "between parts", *(f"{name}, between parts" for name in controls)]
+    return {"columns": columns, "rows": rows, "num_images": measured.get("num_images")}
+
+
+def _all_views(measured: Mapping[str, Any]) -> dict[str, Any]:
+    return {**measured.get("views", {}), "overall": measured.get("overall", {})}
