@@ -1,7 +1,7 @@
 """Does training pay? Co-part segmentation beside what it starts from and beside DFF, on a drawn and on a real set.
 
     python benchmarks/scops.py [--only synthetic ablation views] [--seeds 0 1 2] [--training '{"steps": 150}']
-    python benchmarks/scops.py --only carparts --data ../shared/data --seeds 0
+    python benchmarks/scops.py --only carparts --data ../shared/data
 
 All methods see the same features; those "within" the same foreground, found without labels. "refined" follows each
 image's colours, as a run's masks do where there is a foreground. Intervals are paired bootstraps over images; those
@@ -16,7 +16,7 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -46,6 +46,7 @@ SCORES = ("part_miou", "nmi", "ari", "foreground_iou")
 START = {"steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0}
 OURS = "trained"
 DRAWS = 1000
+DRAWN = 300  # images
 RIVALS = {
     "DFF": ("dff", 1, {"foreground": "none"}),
     "DFF within": ("dff", 0, {"foreground": "auto"}),
@@ -87,9 +88,12 @@ class Task:
         self.labels = cache(lambda image_id: self.annotation.labels(self.targets[image_id]))
         self.picture = cache(small_images(self.scored[1], self.scored[0]))
 
-    def evaluators(self, discoverer: PartDiscoverer) -> dict[str, PartEvaluator]:
+    def evaluators(
+        self, discoverer: PartDiscoverer, kinds: Sequence[str] = ("plain", "refined")
+    ) -> dict[str, PartEvaluator]:
         """Plain and refined masks of a fitted method, counted; without a foreground runs do not refine."""
-        kinds = ("plain", "refined") if discoverer.has_background else ("plain",)
+        if not discoverer.has_background:
+            kinds = ("plain",)
         names = list(self.annotation.part_names)
         found = {
             kind: PartEvaluator(discoverer.num_parts_, names, partial_annotation=self.partial)
@@ -109,8 +113,10 @@ class Task:
         return discoverer.iter_maps(features, range(min(self.most, len(features))), images=images)
 
 
-def extracted(images: ImageList, size: int) -> tuple[ImageList, FeatureSet]:
-    return images, extract_features(create_backbone(), images, image_size=size, device="cpu")
+def extracted(images: ImageList, size: int, folder: Path, name: str) -> tuple[ImageList, FeatureSet]:
+    """Images with their features, which are kept for the next time."""
+    store = folder / f"features_{name}_{len(images)}_{size}"
+    return images, extract_features(create_backbone(), images, image_size=size, device="cpu", store=store)
 
 
 def synthetic(runs: Path, count: int, size: int, most: int) -> Task:
@@ -120,17 +126,17 @@ def synthetic(runs: Path, count: int, size: int, most: int) -> Task:
         make_synthetic(
             root, num_images=count, size=(192, 256), splits=["train"], super_categories=["quadruped"]
         )
-    both = extracted(list_images(root / "train"), size)
+    both = extracted(list_images(root / "train"), size, runs, "quadrupeds")
     return Task(both, both, read_annotations(root), 4, False, most)
 
 
-def carparts(data: Path, count: int, size: int, most: int) -> Task:
-    """Cars, seven groups of parts: learnt on the first of train, scored on the first of test."""
+def carparts(data: Path, runs: Path, count: int | None, size: int, most: int) -> Task:
+    """Cars, seven groups of parts and the panels left out: learnt on the first of train, scored on those of test."""
     root = data / "carparts"
     annotation = read_groups(root / "groups.json", read_annotations(root / "test" / "annotations.json"))
-    learnt = extracted(list_images(root / "train" / "images", limit=count), size)
-    scored = extracted(list_images(root / "test" / "images"), size)
-    return Task(learnt, scored, annotation, annotation.num_parts, True, most)
+    learnt = extracted(list_images(root / "train" / "images", limit=count), size, runs, "carparts_train")
+    scored = extracted(list_images(root / "test" / "images"), size, runs, "carparts_test")
+    return Task(learnt, scored, annotation, annotation.num_parts + 1, True, most)
 
 
 class Bench:
@@ -215,7 +221,7 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", default=["synthetic", "ablation", "views"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--images", type=int, default=300)
+    parser.add_argument("--images", type=int, help="to learn from; default 300 drawn ones, all cars of train")
     parser.add_argument("--scored", type=int, default=300, metavar="N", help="score the first N images only")
     parser.add_argument("--image-size", type=int, default=448)
     parser.add_argument("--training", type=json.loads, default={}, help="JSON: settings in place of fast's")
@@ -226,10 +232,10 @@ def main() -> None:
     if RESULTS.exists():
         KEPT.update(json.loads(RESULTS.read_text()))
     if "carparts" in options.only:
-        task = carparts(options.data, options.images, options.image_size, options.scored)
+        task = carparts(options.data, options.runs, options.images, options.image_size, options.scored)
         compare(bench_of("carparts", task, options), options.seeds)
     if {"synthetic", "ablation", "views"} & set(options.only):
-        task = synthetic(options.runs, options.images, options.image_size, options.scored)
+        task = synthetic(options.runs, options.images or DRAWN, options.image_size, options.scored)
         bench = bench_of("synthetic", task, options)
         if "synthetic" in options.only:
             compare(bench, options.seeds)

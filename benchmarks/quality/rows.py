@@ -30,6 +30,7 @@ class Row:
         seeds: how many seeds make sense; None: as many as asked for.
         settings: of `discover`, for rows that are ours.
         package: the package that does the work, whose version belongs to the result.
+        sets: the only sets it is made for, where it takes long; None: all.
     """
 
     name: str
@@ -40,14 +41,16 @@ class Row:
     seeds: int | None = None
     settings: Mapping[str, Any] | None = field(default=None)
     package: str | None = None
+    sets: tuple[str, ...] | None = None
 
     def __call__(self, task: Task) -> Labelled:
         """Label the images of a task."""
         return self.label(task) if self.settings is None else self.label(task, self.settings)
 
     def fits(self, bench: BenchSet) -> bool:
-        """Whether the set has what the row needs."""
-        return self.kind != "supervised" or bench.train is not None
+        """Whether the row is made for the set, and the set has what it needs."""
+        wanted = self.sets is None or bench.name in self.sets
+        return wanted and (self.kind != "supervised" or bench.train is not None)
 
     @property
     def feature_kind(self) -> FeatureKind | None:
@@ -88,6 +91,10 @@ ROWS = (
     _ours("ours_dff_auto", "partdisc, dff within the foreground", method="dff", foreground="auto"),
     _ours("ours_kmeans", "partdisc, kmeans without foreground", method="kmeans", foreground="none"),
     _ours("ours_kmeans_auto", "partdisc, kmeans within the foreground", method="kmeans", foreground="auto"),
+    Row(
+        "ours_scops", "partdisc, scops (trained) within the foreground", "ours", ours.discover_parts,
+        settings={"method": "scops", "foreground": "auto"}, sets=("carparts",),
+    ),
     Row("dff_paper", "DFF as in the paper", "peer", peers.dff_of_the_paper, LAST),
     Row("grad_cam", "pytorch-grad-cam, DFF", "peer", peers.grad_cam, LAST, seeds=1, package="grad-cam"),
     Row("overcomplete", "Overcomplete, NMF", "peer", peers.overcomplete_nmf, DEFAULT, package="overcomplete"),

@@ -11,7 +11,7 @@ from partdisc.errors import ConfigError
 from partdisc.store.files import read_user_json
 
 CONFIGS = Path(__file__).parent / "configs"
-STARTS = ("kmeans", "dff", "random")
+STARTS = ("two-stage", "kmeans", "dff", "random")
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "poly", "constant")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -24,7 +24,8 @@ class ScopsConfig:
     """Settings of co-part segmentation. Loss weights go with the reductions of `losses`, not with the published ones.
 
     Attributes:
-        start: what head and basis start from: "kmeans" or "dff" on the same features, or "random" as published.
+        start: what head and basis start from: the parts of "two-stage", "kmeans" or "dff" in the same features, or
+            "random" as published.
         train_encoder: whether the backbone is trained too; else only the head and the basis are.
         warped: what is warped for equivariance: "images", as published, or "features" of a frozen encoder, which
             saves a pass through it in every step.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 
@@ -16,12 +17,16 @@ class HeldInterrupts:
     Signals that nobody handles (SIGTERM, where the program did not ask for it) are left alone; outside of the main
     thread all are.
 
+    Args:
+        grace: seconds after the first within which a second interrupt says nothing new: torchrun passes on to its
+            processes what the terminal has told them already.
+
     Attributes:
         waiting: whether an interrupt was held back.
     """
 
-    def __init__(self) -> None:
-        self.waiting = False
+    def __init__(self, grace: float = 0.0) -> None:
+        self.waiting, self.grace, self._first = False, grace, 0.0
         self._act: Callable[[], object] = lambda: None
         self._previous: dict[int, Callable[[int, FrameType | None], object]] = {}
 
@@ -47,8 +52,10 @@ class HeldInterrupts:
         act()
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
-        previous = self._previous[number]
+        previous, now = self._previous[number], time.monotonic()
         if self.waiting:
-            previous(number, frame)
-        self.waiting = True
+            if now - self._first > self.grace:
+                previous(number, frame)
+            return
+        self.waiting, self._first = True, now
         self._act = lambda: previous(number, None)

@@ -6,7 +6,7 @@ warped, and rebuild deep features from one vector each. See `losses` for the ter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -24,6 +24,7 @@ from partdisc.discovery.inside import (
     find_masks,
     fit_stage,
     foreground_of,
+    small_images,
     warn_of_too_few,
     with_background,
 )
@@ -104,9 +105,10 @@ class CoPartSegmentation(PartDiscoverer):
         self._check_learnable(features)
         by_id = {record.id: record for record in images.records}
         records = [by_id[entry.id] for entry in features.entries]
-        self._train(features, records, self._known_foreground(features, images, foreground), folder, progress)
+        listed = ImageList(images.root, tuple(records))
+        self._train(features, listed, self._known_foreground(features, images, foreground), folder, progress)
         if self._settings().train_encoder:
-            features = self.extract(ImageList(images.root, tuple(records)))
+            features = self.extract(listed)
         self._settle(features)
         return features
 
@@ -188,7 +190,7 @@ class CoPartSegmentation(PartDiscoverer):
     def _train(
         self,
         features: FeatureSet,
-        records: Sequence[ImageRecord] | None,
+        images: ImageList | None,
         foreground: Masks | None,
         folder: Path | None,
         progress: ProgressMaker | None,
@@ -197,10 +199,17 @@ class CoPartSegmentation(PartDiscoverer):
         self.num_parts_ = int(self.num_parts)
         layers = features.key.get("backbone", {}).get("channels")
         scaling = non_negative_scaling(channel_statistics(features), layers)
-        encoder = self._encoder(config, device) if records is not None else None
+        encoder = self._encoder(config, device) if images is not None else None
+        records = None if images is None else images.records
         data = self._data(features, scaling, records, encoder, foreground)
         start = find_start(
-            features, scaling, self.num_parts_, method=config.start, seed=self.seed, foreground=foreground
+            features,
+            scaling,
+            self.num_parts_,
+            method=config.start,
+            seed=self.seed,
+            foreground=foreground,
+            pictures=None if images is None else small_images(features, images, pixels=1),
         )
         background = foreground is not None
         head = AtrousHead(features.num_channels, self.num_parts_ + background, config.rates, self.seed)

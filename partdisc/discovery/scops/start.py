@@ -1,4 +1,4 @@
-"""Where training starts: parts found by k-means or DFF on the same features, taught to the head as a classifier.
+"""Where training starts: parts that another method finds in the same features, taught to the head as a classifier.
 
 The discovered parts are soft labels of the features' rows; multinomial logistic regression on them gives the head's
 central taps, and the mean of the teacher's features over each part its row of the basis. So the first step of
@@ -8,7 +8,7 @@ training already sees the parts of the method it starts from.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +18,16 @@ from torch import Tensor
 
 from partdisc.discovery.clustering import FeatureClustering
 from partdisc.discovery.dff import DeepFeatureFactorization
+from partdisc.discovery.inside import INSIDE, RowsInside
 from partdisc.discovery.scaling import FeatureScaling, channel_statistics, standardizing
+from partdisc.discovery.two_stage import TwoStageClustering
 from partdisc.errors import DataError
 from partdisc.store.features import FeatureSet
 
 MAX_ROWS = 40_000  # rows that the start is learnt from
 PENALTY = 1e-3
-INSIDE = 0.5  # rows with that much foreground are where parts are looked for
+
+Pictures = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def find_start(
     method: str,
     seed: int,
     foreground: Mapping[str, np.ndarray] | None = None,
+    pictures: Pictures | None = None,
 ) -> Start:
     """Find what training begins with.
 
@@ -61,9 +65,10 @@ def find_start(
         features: with the teacher.
         scaling: makes the teacher's features non-negative.
         num_parts: K.
-        method: "kmeans", "dff" or "random".
+        method: "two-stage", "kmeans", "dff" or "random".
         seed: of all random numbers.
         foreground: (h, w) maps in [0, 1] by image id; None has no background.
+        pictures: gives image `index`, (h, w, 3) uint8, a pixel a cell, whose colours two-stage looks at.
 
     Raises:
         DataError: if the foreground has fewer cells than there are parts.
@@ -79,7 +84,10 @@ def find_start(
     inside = None
     if foreground is not None:
         inside = torch.cat([_cells(features, i, foreground)[cells] for i, cells in chosen])
-    scores = _part_scores(rows, inside, num_parts, method, seed)
+    if method == "two-stage":
+        scores = _voted(rows, InsideKnown(features, foreground, pictures), num_parts, seed)
+    else:
+        scores = _found(rows, inside, num_parts, method, seed)
     weights = scores if inside is None else scores * inside[:, None]
     basis = weights.T @ targets / weights.sum(dim=0)[:, None].clamp(min=1e-6)
     labels = scores if inside is None else torch.cat([1 - inside[:, None], weights], dim=1)
@@ -113,7 +121,37 @@ def logistic_regression(rows: Tensor, labels: Tensor, max_iter: int = 60) -> tup
     return weight.detach(), bias.detach()
 
 
-def _part_scores(rows: Tensor, inside: Tensor | None, num_parts: int, method: str, seed: int) -> Tensor:
+class InsideKnown(RowsInside):
+    """The rows inside a foreground that is known on the grid of every image.
+
+    Args:
+        features: of all images.
+        known: (h, w) maps in [0, 1] by image id; None keeps every row.
+        pictures: see `RowsInside`.
+    """
+
+    def __init__(
+        self, features: FeatureSet, known: Mapping[str, np.ndarray] | None, pictures: Pictures | None
+    ) -> None:
+        super().__init__(features, None, known, pictures)
+        self.known = known
+
+    def foreground_of(self, index: int) -> Tensor | None:
+        """Probability of foreground (h, w) of one image; None where every cell is inside."""
+        if self.known is None:
+            return None
+        return _cells(self.features, index, self.known).view(self.features.entries[index].grid)
+
+
+def _voted(rows: Tensor, inside: InsideKnown, num_parts: int, seed: int) -> Tensor:
+    """(m, K) scores of rows, by what several clusterings inside the foreground agree on."""
+    discoverer = TwoStageClustering(num_parts, seed=seed, device="cpu", foreground="none")
+    discoverer.num_parts_ = num_parts
+    discoverer._fit_features(inside)
+    return discoverer._part_scores(rows)
+
+
+def _found(rows: Tensor, inside: Tensor | None, num_parts: int, method: str, seed: int) -> Tensor:
     """(m, K) scores of all rows, by parts found among those inside the foreground."""
     found = rows if inside is None else rows[inside >= INSIDE]
     if len(found) < num_parts:

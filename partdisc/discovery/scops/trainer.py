@@ -29,12 +29,13 @@ from partdisc.discovery.scops.optimization import (
     set_rates,
 )
 from partdisc.discovery.scops.watch import CollapseWatch, check_finite
-from partdisc.errors import ConfigError
+from partdisc.errors import ArtifactError, ConfigError
 from partdisc.processes import Processes
 from partdisc.progress import Progress
 from partdisc.store import files
 
 STAGE = "scops"
+PASSED_ON = 5.0  # seconds within which torchrun has passed on an interrupt
 FREE = (
     "stop_on_collapse",
     "checkpoint_every",
@@ -85,12 +86,9 @@ class Trainer:
             )
         self.objective, self.data, self.config = objective.to(self.device), data, config
         self.processes = Processes.join(self.device)
-        self.parts = self.processes.world * config.accumulate
-        self.stream = Stream(len(data), config.batch_size * self.parts, seed)
+        self.passes, self.seed = config.accumulate, seed
         self.folder, self.workers, self.progress = folder, workers, progress or _silent
-        self.made_with = files.to_json(
-            {"config": _deciding(config), "seed": seed, "world": self.processes.world, **(made_with or {})}
-        )
+        self.made_with = files.to_json({"config": _deciding(config), "seed": seed, **(made_with or {})})
         self.optimizer = make_optimizer(objective, config)
         self.average = MovingAverage(objective, config.ema)
         self.scaler = torch.amp.GradScaler(enabled=config.precision == "float16")
@@ -110,10 +108,11 @@ class Trainer:
         """
         self._resume()
         model = self.processes.wrap(self.objective, unused=self.objective.segmenter.train_encoder)
-        batches = self.data.iterate(self._planned(), self.stream, self.workers)
+        stream = Stream(len(self.data), self.config.batch_size * self.parts, self.seed)
+        batches = self.data.iterate(self._planned(stream), stream, self.workers)
         with (
             self.progress(STAGE, self.config.steps) as bar,
-            HeldInterrupts() as interrupts,
+            HeldInterrupts(PASSED_ON if self.processes.world > 1 else 0.0) as interrupts,
             self._monitor() as monitor,
         ):
             bar.unit = "steps"
@@ -127,14 +126,27 @@ class Trainer:
                     monitor.log(self.step, self._report(bar, values, areas, norm))
                 if self._due(self.config.picture_every):
                     monitor.draw(self.step, self.objective)
-                if interrupts.waiting:
+                if self._told_to_stop(interrupts):
                     self._save()
+                    self.processes.wait()
                     interrupts.release()
+                    raise KeyboardInterrupt  # told to another process so far
                 if self._due(self.config.checkpoint_every):
                     self._save()
                     self.processes.wait()
         self.average.copy_to(self.objective)
         return self.objective
+
+    @property
+    def parts(self) -> int:
+        """Equal parts of a step's images: passes of all processes."""
+        return self.passes * self.processes.world
+
+    def _told_to_stop(self, interrupts: HeldInterrupts) -> bool:
+        """Whether any process was interrupted: all end after the same step, or those left would wait for ever."""
+        told = torch.tensor(float(interrupts.waiting))
+        self.processes.add_up(told)
+        return bool(told)
 
     def _due(self, every: int) -> bool:
         """Whether something done every so many steps, and after the last, is to be done now."""
@@ -147,12 +159,12 @@ class Trainer:
             Monitor(folder, self.data, parts, tensorboard=self.config.tensorboard, step=self.step)
         )
 
-    def _planned(self) -> list[range]:
+    def _planned(self, stream: Stream) -> list[range]:
         rank, world = self.processes.rank, self.processes.world
         return [
-            self.stream.positions(step, part * world + rank, self.parts)
+            stream.positions(step, part * world + rank, self.parts)
             for step in range(self.step, self.config.steps)
-            for part in range(self.config.accumulate)
+            for part in range(self.passes)
         ]
 
     def _train_step(
@@ -162,13 +174,13 @@ class Trainer:
         set_rates(self.optimizer, rate_factor(self.step, self.config))
         self.optimizer.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
-        for part in range(self.config.accumulate):
-            with self._sync(model, part == self.config.accumulate - 1):
+        for part in range(self.passes):
+            with self._sync(model, part == self.passes - 1):
                 with self._autocast():
                     total, terms = model(next(batches).to(self.device))
-                self.scaler.scale(total / self.config.accumulate).backward()
+                self.scaler.scale(total / self.passes).backward()
             for name, value in {"loss": total, **terms}.items():
-                share = value.detach() / self.config.accumulate
+                share = value.detach() / self.passes
                 sums[name] = sums[name] + share if name in sums else share
         self.scaler.unscale_(self.optimizer)
         limit = self.config.clip or float("inf")
@@ -213,12 +225,14 @@ class Trainer:
             tensors |= {f"average.{k}": v for k, v in self.average.values.items()}
             tensors |= {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
             state = {"scaler": self.scaler.state_dict(), "history": self.history, "areas": self.watch.recent}
+            state["parts"] = self.parts
             write_checkpoint(self.folder, Checkpoint(self.step, tensors, self.made_with, state))
 
     def _resume(self) -> None:
         found = read_latest(self.folder, self.made_with) if self.folder is not None else None
         if found is None:
             return
+        self.passes = self._shared(found.state["parts"])
         self.objective.load_state_dict(_below("weights.", found.tensors))
         average = _below("average.", found.tensors)
         self.average.values = {name: average[name].to(self.device) for name in self.average.values}
@@ -227,6 +241,16 @@ class Trainer:
             self.scaler.load_state_dict(found.state["scaler"])
         self.watch = CollapseWatch(found.state["areas"])
         self.history, self.step = found.state["history"], found.step
+
+    def _shared(self, parts: int) -> int:
+        """Passes of each process where a step has so many, as many processes as there were before or not."""
+        world = self.processes.world
+        if parts % world:
+            raise ArtifactError(
+                f"Expected a number of processes that divides the {parts} batches of each training step, as this run "
+                f"was begun, but got {world}. Go on with {parts}, or with one."
+            )
+        return parts // world
 
 
 def _deciding(config: ScopsConfig) -> dict[str, Any]:

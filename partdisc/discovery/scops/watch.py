@@ -9,6 +9,10 @@ from partdisc.errors import DataError
 WINDOW = 5  # lines of the log over which areas are averaged
 LEAST_AREA = 1e-4  # of the image
 LARGEST_SHARE = 0.98  # of what all parts take
+NEXT = (
+    "Start anew (--overwrite) with a lower learning_rate, {}; settings go into a file for --training, and "
+    '"stop_on_collapse": false there trains on all the same.'
+)
 
 
 class CollapseWatch:
@@ -32,18 +36,13 @@ class CollapseWatch:
             return
         mean = [sum(column) / WINDOW for column in zip(*self.recent, strict=True)]
         smallest, largest, total = min(mean), max(mean), sum(mean)
+        start = f"Training collapsed at step {step}: part"
         if smallest < LEAST_AREA:
-            raise DataError(
-                f"Training collapsed at step {step}: part {mean.index(smallest) + 1} of {len(mean)} has vanished "
-                f"({smallest:.4%} of the images). Ask for fewer parts, start from kmeans, give semantic or "
-                "orthonormality more weight, or go on all the same with stop_on_collapse false."
-            )
+            which = f"{mean.index(smallest) + 1} of {len(mean)} has vanished ({smallest:.4%} of the images)."
+            raise DataError(f"{start} {which} {NEXT.format('fewer parts, or more orthonormality')}")
         if len(mean) > 1 and largest > LARGEST_SHARE * total:
-            raise DataError(
-                f"Training collapsed at step {step}: part {mean.index(largest) + 1} of {len(mean)} takes "
-                f"{largest / total:.1%} of what all parts take. Give concentration or semantic more weight, "
-                "start from kmeans, or go on all the same with stop_on_collapse false."
-            )
+            which = f"{mean.index(largest) + 1} of {len(mean)} takes {largest / total:.1%} of what all parts take."
+            raise DataError(f"{start} {which} {NEXT.format('start two-stage, or more concentration')}")
 
 
 def check_finite(step: int, values: dict[str, float]) -> None:

@@ -30,6 +30,14 @@ def test_second_interrupt_acts_at_once():
     assert held.waiting
 
 
+def test_second_interrupt_within_the_grace_is_the_first_one_passed_on():
+    with pytest.raises(KeyboardInterrupt), HeldInterrupts(grace=60.0) as held:
+        interrupt()
+        interrupt()
+        assert held.waiting
+        held.release()
+
+
 def test_interrupt_that_nobody_released_acts_at_the_end():
     with pytest.raises(KeyboardInterrupt), HeldInterrupts():
         interrupt()

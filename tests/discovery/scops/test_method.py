@@ -9,10 +9,13 @@ import torch
 
 from partdisc.data import list_images
 from partdisc.discovery import create_discoverer, load_discoverer
+from partdisc.discovery.inside import small_images
+from partdisc.discovery.object_cells import collect_cells
 from partdisc.discovery.pipeline import discover
 from partdisc.discovery.scops.checkpoints import list_checkpoints
 from partdisc.discovery.scops.config import CONFIGS, ScopsConfig, load_config
 from partdisc.discovery.scops.method import CoPartSegmentation
+from partdisc.discovery.scops.start import InsideKnown
 from partdisc.errors import ConfigError, DataError
 from partdisc.features import Backbone, create_backbone
 from partdisc.metrics import nmi
@@ -78,18 +81,34 @@ def test_parts_of_features_are_found_and_background_is_kept():
     assert all(m.maps[0].max() == 0 for m in found)  # without a foreground every map is a part
 
 
-def test_start_is_the_method_it_starts_from():
+@pytest.mark.parametrize("start", ["kmeans", "two-stage"])
+def test_start_is_the_method_it_starts_from(start):
     maps = disc_maps()
-    kmeans = create_discoverer("kmeans", PARTS + 1, foreground="none").fit_features(maps)
+    method = create_discoverer(start, PARTS + 1, foreground="none").fit_features(maps)
     scops = CoPartSegmentation(
         PARTS + 1,
         foreground="none",
-        training={**TINY, "steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0},
+        training={**TINY, "start": start, "steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0},
     ).fit_features(maps)
     table = np.zeros((PARTS + 2, PARTS + 2))
-    for a, b in zip(kmeans.predict_features(maps), scops.predict_features(maps), strict=True):
+    for a, b in zip(method.predict_features(maps), scops.predict_features(maps), strict=True):
         np.add.at(table, (a.to_labels(), b.to_labels()), 1)
     assert nmi(table) > 0.95
+
+
+def test_two_stage_starts_from_what_lies_inside_and_its_colours(images, backbone):
+    listed = list_images(images)
+    features = make(backbone).extract(listed)
+    known = {
+        e.id: np.linspace(0, 1, 88, dtype=np.float32).reshape(8, 11)[: e.grid[0]] for e in features.entries
+    }
+    pictures = small_images(features, listed, pixels=1)
+    inside = InsideKnown(features, known, pictures)
+    assert all(np.array_equal(inside.foreground_of(i), known[e.id]) for i, e in enumerate(features.entries))
+    cells = collect_cells(inside)
+    assert len(cells.rows) == sum(int((m > 0.5).sum()) for m in known.values())
+    assert cells.colours is not None
+    assert InsideKnown(features, None, pictures).foreground_of(0) is None
 
 
 def test_fit_on_images_keeps_shapes_sizes_and_the_foreground(backbone, images):
@@ -258,7 +277,7 @@ def test_shipped_configurations_load_and_come_back(path):
         ({"stepps": 3}, "unknown settings: stepps"),
         ({"steps": 0}, "steps as a whole number of at least 1, got 0"),
         ({"steps": 2.5}, "steps as a whole number"),
-        ({"start": "pca"}, "start to be one of kmeans, dff, random"),
+        ({"start": "pca"}, "start to be one of two-stage, kmeans, dff, random"),
         ({"output_stride": 8}, "Set train_encoder"),
         ({"scale": [1.5, 0.5]}, "0 < low <= high"),
         ({"ema": 1.0}, "ema within 0 and 1"),

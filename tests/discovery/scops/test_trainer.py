@@ -15,6 +15,7 @@ from partdisc.discovery.scops import checkpoints
 from partdisc.discovery.scops.config import ScopsConfig
 from partdisc.discovery.scops.trainer import Trainer
 from partdisc.errors import ArtifactError, ConfigError, DataError
+from partdisc.processes import Processes
 from partdisc.progress import Progress, StepLog
 from partdisc.store import files
 from tests.discovery.scops.conftest import TINY, disc_maps, make_objective
@@ -190,6 +191,20 @@ def test_two_processes_follow_one_with_the_doubled_batch(tmp_path):
 # -- what can go wrong ---------------------------------------------------------------------------------------------
 
 
+def test_another_number_of_processes_goes_on_if_it_can_share_the_steps(tmp_path, monkeypatch):
+    train(tmp_path, steps=4)
+    newest = checkpoints.list_checkpoints(tmp_path)[-1]
+    found = checkpoints.read_checkpoint(newest)
+    checkpoints.write_checkpoint(tmp_path, replace(found, state={**found.state, "parts": 4}))
+    _, trainer = train(tmp_path, steps=4)
+    assert trainer.passes == 4  # one process does what four did
+    monkeypatch.setattr(Processes, "join", lambda device: Processes(world=3))
+    with pytest.raises(
+        ArtifactError, match="divides the 4 batches of each training step.*but got 3. Go on with 4"
+    ):
+        train(tmp_path, steps=4)
+
+
 def test_one_image_and_fewer_images_than_a_batch_train():
     for count in (1, 3):
         _, trainer = train(maps=disc_maps(count), batch_size=8, steps=3, stop_on_collapse=False)
@@ -258,7 +273,7 @@ def test_vanished_part_stops_training(monkeypatch):
         objective, data = make_objective(disc_maps(), config)
         with torch.no_grad():
             objective.segmenter.head.branches[0].bias[2] += bias
-        with pytest.raises(DataError, match=f"collapsed at step 5: {words}.*stop_on_collapse"):
+        with pytest.raises(DataError, match=f"collapsed at step 5: {words}.*--overwrite.*stop_on_collapse"):
             Trainer(objective, data, config).run()
         Trainer(objective, data, replace(config, stop_on_collapse=False)).run()
 
