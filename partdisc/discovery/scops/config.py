@@ -67,7 +67,7 @@ class ScopsConfig:
         tensorboard: whether the log and the pictures are written for TensorBoard too.
     """
 
-    start: str = "kmeans"
+    start: str = "two-stage"
     train_encoder: bool = False
     warped: str = "images"
     output_stride: int = 0

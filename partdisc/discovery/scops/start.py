@@ -84,6 +84,7 @@ def find_start(
     inside = None
     if foreground is not None:
         inside = torch.cat([_cells(features, i, foreground)[cells] for i, cells in chosen])
+        _check_enough(int((inside > INSIDE).sum()), num_parts)
     if method == "two-stage":
         scores = _voted(rows, InsideKnown(features, foreground, pictures), num_parts, seed)
     else:
@@ -121,6 +122,14 @@ def logistic_regression(rows: Tensor, labels: Tensor, max_iter: int = 60) -> tup
     return weight.detach(), bias.detach()
 
 
+def _check_enough(cells: int, num_parts: int) -> None:
+    if cells < num_parts:
+        raise DataError(
+            f"Expected a foreground of at least {num_parts} grid cells for {num_parts} parts, got {cells}. "
+            "Ask for fewer parts, or have no background (--foreground none)."
+        )
+
+
 class InsideKnown(RowsInside):
     """The rows inside a foreground that is known on the grid of every image.
 
@@ -153,12 +162,7 @@ def _voted(rows: Tensor, inside: InsideKnown, num_parts: int, seed: int) -> Tens
 
 def _found(rows: Tensor, inside: Tensor | None, num_parts: int, method: str, seed: int) -> Tensor:
     """(m, K) scores of all rows, by parts found among those inside the foreground."""
-    found = rows if inside is None else rows[inside >= INSIDE]
-    if len(found) < num_parts:
-        raise DataError(
-            f"Expected a foreground of at least {num_parts} grid cells for {num_parts} parts, got {len(found)}. "
-            "Ask for fewer parts, or have no background (--foreground none)."
-        )
+    found = rows if inside is None else rows[inside > INSIDE]
     discoverer = {"kmeans": FeatureClustering, "dff": DeepFeatureFactorization}[method](
         num_parts, seed=seed, device="cpu", foreground="none"
     )

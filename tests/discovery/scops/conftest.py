@@ -14,6 +14,7 @@ from partdisc.store.features import FeatureSet
 
 PARTS, CHANNELS = 3, 6
 TINY = {
+    "start": "kmeans",
     "batch_size": 2,
     "rates": [1, 2],
     "steps": 12,

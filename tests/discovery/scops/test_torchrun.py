@@ -48,7 +48,7 @@ def start(words: list[str]) -> subprocess.Popen:
 
 def finish(words: list[str]) -> str:
     process = start(words)
-    printed, told = process.communicate(timeout=300)
+    printed, told = process.communicate(timeout=600)
     assert process.returncode == 0, told
     return printed
 
@@ -95,7 +95,7 @@ def test_ctrl_c_under_torchrun_is_saved_and_one_process_goes_on(folder):
     while len(logged(run)) < 5 and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
-    told = process.communicate(timeout=300)[1]
+    told = process.communicate(timeout=600)[1]
     assert "interrupted. Go on with: " in told
     assert "this is a bug" not in told
     (saved,) = list_checkpoints(run / "checkpoints")
