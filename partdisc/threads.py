@@ -67,3 +67,26 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], device: torch.
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+
+class OneAhead:
+    """Calls `work` in a thread of its own, one call ahead of the caller, and raises here what it raised there."""
+
+    def __init__(self, work: Callable[..., object]) -> None:
+        self._work = work
+        self._pending: Future[object] | None = None
+
+    def __enter__(self) -> OneAhead:
+        self._pool = ThreadPoolExecutor(1)
+        return self
+
+    def __call__(self, *arguments: object) -> None:
+        """Hand over the next call's arguments, once the one before is done."""
+        if self._pending is not None:
+            self._pending.result()
+        self._pending = self._pool.submit(self._work, *arguments)
+
+    def __exit__(self, exc_type: object, *rest: object) -> None:
+        self._pool.shutdown(wait=True)
+        if self._pending is not None and exc_type is None:
+            self._pending.result()

@@ -212,7 +212,7 @@ def test_a_run_by_two_processes_is_the_run_of_one(together, by_one, name):
 
 def test_two_processes_fill_given_masks_to_the_pixel(together, images):
     run = partdisc.load_run(together / "given masks")
-    assert run.info["masks"]["missing"] == ["0.png"]
+    assert run.info["masks"]["missing"] == ["0.png", "damaged.png"]
     for entry, labels in run.masks:
         if entry.id != "0.png":
             np.testing.assert_array_equal(labels > 0, read_mask(masks_of(images) / entry.id) > 0)

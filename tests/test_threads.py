@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from partdisc.factorization import non_negative_factorization
-from partdisc.threads import one_thread, spread
+from partdisc.threads import OneAhead, one_thread, spread
 from tests.factorization.conftest import relu_features
 
 CPU = torch.device("cpu")
@@ -66,3 +66,17 @@ def test_same_bytes_whatever_the_number_of_threads():
     for other in results[1:]:
         assert torch.equal(results[0].W, other.W)
         assert torch.equal(results[0].H, other.H)
+
+
+def test_work_one_call_ahead_keeps_its_order_and_raises_what_it_raised():
+    done: list[int] = []
+    with OneAhead(done.append) as work:
+        for i in range(5):
+            work(i)
+    assert done == list(range(5))
+
+    def fail(i: int) -> None:
+        raise ValueError(f"item {i}")
+
+    with pytest.raises(ValueError, match="item 0"), OneAhead(fail) as work:
+        work(0)

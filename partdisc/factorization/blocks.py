@@ -27,6 +27,9 @@ from partdisc.store.scratch import scratch_tensor
 CPU_BLOCK_BYTES = (
     16 << 20
 )  # smaller ones save memory traffic, but operations then cost more to start than to do
+SCRATCH_BLOCK_BYTES = (
+    4 << 20
+)  # of sources on disk: several blocks are made ahead, and nothing else is as large
 DEVICE_BLOCK_BYTES = 256 << 20
 SPLITS = 8  # blocks at least that a sample is split into, so that threads can share it
 MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 256, 8192
@@ -173,7 +176,8 @@ def open_blocks(
         source, restore, kind = X, _restore_tensor(first.device), first.dtype
     # float32 is what a process without rows brings
     dtype = torch.float64 if any(processes.gather(kind == torch.float64)) else torch.float32
-    rows = _choose_rows(source.shape[1], dtype, place) if block_rows is None else block_rows
+    most = SCRATCH_BLOCK_BYTES if scratch else CPU_BLOCK_BYTES
+    rows = _choose_rows(source.shape[1], dtype, place, most) if block_rows is None else block_rows
     return BlockReader(source, dtype, place, check_count("block_rows", rows), restore, processes, scratch)
 
 
@@ -202,8 +206,8 @@ def _first_block(source: RowBlocks, processes: Processes) -> torch.Tensor:
     return next(iter(source.blocks(MIN_BLOCK_ROWS)), torch.empty(0, shape[1]))
 
 
-def _choose_rows(columns: int, dtype: torch.dtype, device: torch.device) -> int:
-    budget = CPU_BLOCK_BYTES if device.type == "cpu" else DEVICE_BLOCK_BYTES
+def _choose_rows(columns: int, dtype: torch.dtype, device: torch.device, most_on_cpu: int) -> int:
+    budget = most_on_cpu if device.type == "cpu" else DEVICE_BLOCK_BYTES
     rows = budget // (columns * dtype.itemsize)
     return max(MIN_BLOCK_ROWS, min(rows, MAX_BLOCK_ROWS) if device.type == "cpu" else rows)
 

@@ -13,8 +13,8 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from partdisc.allocator import keep_freed_memory
+from partdisc.allocator import freed_memory_kept, give_back_freed_memory
 from partdisc.data import ImageList, ImageLoader, ImageRecord, LoadedBatch, list_images
 from partdisc.errors import ConfigError, DataError
 from partdisc.features.backbone import Backbone
@@ -30,12 +30,13 @@ from partdisc.features.folding import folded
 from partdisc.processes import ALONE, Processes, on_this_machine
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureEntry, FeatureSet, FeatureStore, Shard, check_dtype
-from partdisc.threads import spread
+from partdisc.threads import OneAhead, spread
 
 DEFAULT_IMAGE_SIZE = 448
 # of images that go through the network at once on a CPU. Activations of more are too large for the allocator to keep:
 # every layer gets fresh pages from the system (eight images of 448 x 320: 30 of 78 ms an image on one core)
 CPU_PIXELS = 448 * 448
+KEPT_FOR = 128  # runs of the network, after which memory that was kept for the next ones is given back once
 # Several shards lie in memory while one is made and the one before is written. Small jobs have at least 16, so that
 # processes can share them; large ones have larger shards, since a process maps them all and systems bound how many
 SMALL_SHARD, LARGE_SHARD = 4 * 2**20, 32 * 2**20
@@ -215,20 +216,20 @@ def run_extraction(
     Several processes share what is to be done; they need a store, in a folder that all of them see.
     """
     backbone = backbone.to(device) if device is not None else backbone
-    if backbone.mean.device.type == "cpu":
-        keep_freed_memory()
-        backbone = folded(backbone)
+    on_cpu = backbone.mean.device.type == "cpu"
+    backbone = folded(backbone) if on_cpu else backbone
     backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     present = set() if store is None else processes.from_first(store.present)
     todo = processes.share_of([n for n in range(len(plan.shards)) if n not in present])
     mine = [batch for n in todo for batch in plan.shards[n]]
     progress.skip(len(plan.sizes) - sum(len(batch) for batch in mine))
     batches = _extract_batches(backbone, [plan.shards[n] for n in todo], plan.sizes, dtype, workers, progress)
-    if store is None:
-        return FeatureSet(list(batches), key)
-    with _Writer(store.write) as writer:
-        for number, shard in zip(todo, batches, strict=True):
-            writer.put(number, shard)
+    with freed_memory_kept() if on_cpu else nullcontext():
+        if store is None:
+            return FeatureSet(list(batches), key)
+        with OneAhead(store.write) as writer:
+            for number, shard in zip(todo, batches, strict=True):
+                writer(number, shard)
     processes.wait()
     features = store.open(len(plan.shards))
     if processes.first:
@@ -250,6 +251,7 @@ def _extract_batches(
     ]
     loader = ImageLoader([p for shard in portions for p in shard], lambda r: sizes[r.id], workers=workers)
     ahead = _features_of(loader, backbone, dtype)
+    kept_for = 0
     for planned in portions:
         rows, entries, skipped = [], [], []
         for loaded, maps in itertools.islice(ahead, len(planned)):
@@ -259,6 +261,11 @@ def _extract_batches(
                 rows.append(features.flatten(0, 1))
             progress.advance(len(loaded.records) + len(loaded.skipped))
         features = torch.cat(rows) if rows else torch.empty(0, backbone.num_channels, dtype=dtype)
+        del rows
+        kept_for += len(planned)
+        if kept_for >= KEPT_FOR:
+            give_back_freed_memory()
+            kept_for = 0
         yield Shard(features, entries, skipped)
 
 
@@ -341,25 +348,3 @@ def _entry(record: ImageRecord, size: tuple[int, int], backbone: Backbone) -> Fe
         backbone.grid(h, w),
         (h / backbone.stride, w / backbone.stride),
     )
-
-
-class _Writer:
-    """Calls `write` in a thread of its own, one call ahead, and raises here what it raised there."""
-
-    def __init__(self, write: Callable[[int, Shard], None]) -> None:
-        self._write = write
-        self._pending: Future[None] | None = None
-
-    def __enter__(self) -> _Writer:
-        self._pool = ThreadPoolExecutor(1)
-        return self
-
-    def put(self, number: int, shard: Shard) -> None:
-        if self._pending is not None:
-            self._pending.result()
-        self._pending = self._pool.submit(self._write, number, shard)
-
-    def __exit__(self, exc_type: object, *rest: object) -> None:
-        self._pool.shutdown(wait=True)
-        if self._pending is not None and exc_type is None:
-            self._pending.result()
