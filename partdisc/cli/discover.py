@@ -40,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many parts; auto (2 to 16) or auto:A-B (experimental): the most that recur from image to image",
     )
     parser.add_argument(
+        "--levels",
+        type=int,
+        nargs="+",
+        metavar="K",
+        help="also coarser levels of so many parts, into which the --num-parts merge: --num-parts 16 --levels 4 8",
+    )
+    parser.add_argument(
         "--method",
         help="two-stage (default: clusterings within the objects vote), dff (Deep Feature Factorization), kmeans or "
         "scops",

@@ -3,9 +3,11 @@
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.clustering import FeatureClustering
 from partdisc.discovery.dff import DeepFeatureFactorization
+from partdisc.discovery.levels import merge_parts
 from partdisc.discovery.models import METHODS, create_discoverer, load_discoverer
 from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.discovery.two_stage import TwoStageClustering
+from partdisc.store.levels import PartTree
 
 __all__ = [
     "METHODS",
@@ -13,7 +15,9 @@ __all__ = [
     "DeepFeatureFactorization",
     "FeatureClustering",
     "PartDiscoverer",
+    "PartTree",
     "TwoStageClustering",
     "create_discoverer",
     "load_discoverer",
+    "merge_parts",
 ]

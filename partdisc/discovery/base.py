@@ -49,6 +49,7 @@ from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
+from partdisc.store.levels import PartTree
 from partdisc.store.model import write_model
 from partdisc.threads import spread
 
@@ -112,6 +113,7 @@ class PartDiscoverer(ABC):
     choice_: PartsChoice | None = field(default=None, init=False, repr=False)
     support_: PartSupport | None = field(default=None, init=False, repr=False)
     foreground_: LinearForeground | None = field(default=None, init=False, repr=False)
+    tree_: PartTree | None = field(default=None, init=False, repr=False)  # see `levels.merge_parts`
 
     # -- what a method provides ----------------------------------------------------------------------------------
 
@@ -280,6 +282,7 @@ class PartDiscoverer(ABC):
 
     def _settle(self, features: FeatureSet | RowsInside) -> None:
         self.num_channels_ = features.num_channels
+        self.tree_ = None  # of an earlier fit
         self._order_canonically(features)
 
     def predict_features(self, features: FeatureSet | Sequence[Tensor | np.ndarray]) -> list[PartMaps]:
@@ -343,6 +346,8 @@ class PartDiscoverer(ABC):
         self.areas_ = self.areas_[index]
         if self.support_ is not None:
             self.support_ = self.support_.renumbered(order)
+        if self.tree_ is not None:
+            self.tree_ = self.tree_.renumbered(order)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model as config.json and weights.safetensors; `load_discoverer` reads it."""
@@ -358,6 +363,8 @@ class PartDiscoverer(ABC):
             params["weights"] = "random"
             tensors |= {f"backbone.{k}": v for k, v in backbone.model.state_dict().items()}
         config = {"method": self.method, "params": params, "num_channels": self.num_channels_}
+        if self.tree_ is not None:
+            config["tree"] = self.tree_.to_json()
         write_model(folder, {**config, "backbone": backbone.describe()}, tensors)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

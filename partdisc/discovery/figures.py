@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from partdisc.data import decode_image
 from partdisc.discovery.choosing import PartsChoice
@@ -36,21 +37,32 @@ def write_figures(
     chosen = evenly(masks.entries, len(masks) if overlays is None else overlays)
 
     def write_overlay(entry: MaskEntry) -> None:
-        for image, labels in _picture(masks, entry, LONG_SIDE):
+        for image, labels in picture_of(masks, entry, LONG_SIDE):
             _write_jpeg(folder / "overlays" / f"{entry.id}.jpg", draw.annotate(image, labels))
 
     with progress("overlays", len(chosen)) as bar:
         bar.skip(0)
         for _ in spread(write_overlay, chosen, CPU):
             bar.advance()
+    write_sheet(masks, folder)
+
+
+def write_sheet(masks: MaskSet, folder: Path) -> None:
+    """Write `contact_sheet.jpg`: evenly chosen images, each beside its parts."""
+    draw = PartOverlay(palette=masks.palette, part_names=masks.part_names)
     shown = evenly(masks.entries, SHEET_IMAGES)
-    found = spread(lambda entry: list(_picture(masks, entry, SHEET_CELL)), shown, CPU)
+    found = spread(lambda entry: list(picture_of(masks, entry, SHEET_CELL)), shown, CPU)
     pictures = list(chain.from_iterable(found))
     pairs = [pair for image, labels in pictures for pair in ((image, None), (image, labels))]
     if pairs:
         sheet = contact_sheet(pairs, columns=min(10, len(pairs)), cell=SHEET_CELL, overlay=draw)
-        with files.atomic_path(folder / "contact_sheet.jpg") as partial:
-            sheet.save(partial, quality=90)
+        save_sheet(sheet, folder / "contact_sheet.jpg")
+
+
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Write a sheet as JPEG, whole or not at all."""
+    with files.atomic_path(path) as partial:
+        sheet.save(partial, quality=90)
 
 
 def write_choice(root: Path, choice: PartsChoice) -> None:
@@ -68,7 +80,7 @@ def evenly(items: Sequence[MaskEntry], count: int) -> list[MaskEntry]:
     return [items[round(i)] for i in np.linspace(0, len(items) - 1, count)]
 
 
-def _picture(masks: MaskSet, entry: MaskEntry, long_side: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def picture_of(masks: MaskSet, entry: MaskEntry, long_side: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The image and its labels at `long_side` pixels at most; nothing if the image has gone meanwhile."""
     import cv2
 

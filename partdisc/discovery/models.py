@@ -16,6 +16,7 @@ from partdisc.errors import ArtifactError, ConfigError
 from partdisc.features import Backbone, create_backbone
 from partdisc.foreground import LinearForeground
 from partdisc.processes import ALONE, Processes
+from partdisc.store.levels import PartTree
 from partdisc.store.model import read_model
 
 METHODS: dict[str, type[PartDiscoverer]] = {
@@ -88,6 +89,7 @@ def _take_over(discoverer: PartDiscoverer, config: dict[str, Any], tensors: dict
     discoverer.areas_ = tensors["areas"]
     discoverer.num_channels_ = config["num_channels"]
     discoverer.num_parts_ = config["params"]["num_parts"]
+    discoverer.tree_ = PartTree.from_json(config["tree"]) if "tree" in config else None
 
 
 def _load_backbone(config: dict[str, Any], tensors: dict[str, Any], folder: str) -> Backbone:

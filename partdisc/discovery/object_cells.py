@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,12 +80,27 @@ def collect_cells(features: RowsInside) -> ObjectCells:
         DataError: if there are none.
     """
     found = [_cells(features, i) for i in evenly(range(len(features.features)), SAMPLE_IMAGES)]
+    return join_cells(found, features.key)
+
+
+def join_cells(
+    found: Sequence[tuple[Tensor, np.ndarray, np.ndarray | None]], key: Mapping[str, Any]
+) -> ObjectCells:
+    """The cells of several images: of each rows (n, C), weights (n,), and colours (n, 3) where they are known.
+
+    Args:
+        found: of each image.
+        key: of the features, which knows the channels of each layer.
+
+    Raises:
+        DataError: if there are none.
+    """
     rows = torch.cat([rows for rows, _, _ in found])
     if not len(rows):
         raise DataError(
             "Expected cells inside objects, but the foreground holds none. Use --foreground none."
         )
-    layers = features.key.get("backbone", {}).get("channels") or [rows.shape[1]]
+    layers = key.get("backbone", {}).get("channels") or [rows.shape[1]]
     mean, scale = _scaling(rows, layers)
     colours = [lab for _, _, lab in found if lab is not None]
     return ObjectCells(

@@ -23,6 +23,8 @@ from partdisc.discovery.choosing import parse_num_parts
 from partdisc.discovery.figures import write_choice, write_figures
 from partdisc.discovery.inside import names_masks
 from partdisc.discovery.labelling import write_parts
+from partdisc.discovery.level_files import write_levels
+from partdisc.discovery.levels import fit_tree
 from partdisc.discovery.models import create_discoverer, load_discoverer, save_and_reload
 from partdisc.discovery.numbering import number_like
 from partdisc.discovery.object import ObjectForeground
@@ -202,6 +204,8 @@ class _Pipeline:
             foreground=masks,
             soft_foreground=isinstance(discoverer, ObjectForeground),
         )
+        if discoverer.tree_ is not None:
+            write_levels(self.root, labelled, discoverer.tree_, progress=self._progress, processes=processes)
         if processes.first:
             write_figures(self.root, labelled, overlays=settings.overlays, progress=self._progress)
             if not settings.keep_features:
@@ -269,7 +273,8 @@ class _Pipeline:
             len(records) if self.settings.overlays is None else min(self.settings.overlays, len(records))
         )
         maps = 2 * (parse_num_parts(discoverer.num_parts)[1] + 1) * cells if self.settings.maps else 0
-        return pixels // 8 + maps + overlays * 300_000
+        levels = len(self.settings.levels or (discoverer.tree_.levels if discoverer.tree_ else ()))
+        return (1 + levels) * (pixels // 8 + maps) + overlays * 300_000
 
     def _features_on_disk(self, num_bytes: int) -> bool:
         if self.processes.world > 1:  # through which they share the rows
@@ -320,6 +325,11 @@ class _Pipeline:
         if self.settings.like is not None:
             other = load_run(self.settings.like).masks
             self.processes.from_first(lambda: number_like(discoverer, features, other))
+        if self.settings.levels is not None:
+            levels = self.settings.levels
+            discoverer.tree_ = self.processes.from_first(
+                lambda: fit_tree(discoverer, features, images, levels, masks)
+            )
         self._report_parts(discoverer)
         return features
 

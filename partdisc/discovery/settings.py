@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from partdisc.discovery.choosing import parse_num_parts
 from partdisc.discovery.inside import ALPHA, check_foreground, names_masks
+from partdisc.discovery.levels import check_levels
 from partdisc.errors import ConfigError
 from partdisc.features import DEFAULT_BACKBONE
 from partdisc.processes import on_this_machine
@@ -18,6 +20,7 @@ REFINEMENTS = ("auto", "colour", "none")
 STORAGE = ("auto", "memory", "disk")
 # settings that an applied model brings, as the command line calls them
 OF_THE_MODEL = {
+    "levels": "--levels",
     "method": "--method",
     "foreground": "--foreground",
     "backbone": "--backbone",
@@ -33,6 +36,7 @@ class DiscoverSettings:
 
     Attributes:
         num_parts: K, "auto" or "auto:2-16"; required unless `apply` names a model.
+        levels: numbers of coarser parts that the K merge to; see `partdisc.discovery.levels`.
         method: "two-stage", "dff", "kmeans" or "scops".
         foreground: "auto" (parts lie inside the objects), "none", one estimator of `partdisc.foreground`, or where
             masks are: "alpha", a folder, a COCO file; see `partdisc.foreground.open_masks`.
@@ -50,6 +54,7 @@ class DiscoverSettings:
     """
 
     num_parts: int | str | None = None
+    levels: Sequence[int] | None = None
     method: str = "two-stage"
     foreground: str = "auto"
     refine: str = "auto"
@@ -87,6 +92,8 @@ class DiscoverSettings:
             parse_num_parts(self.num_parts)
         if self.apply is not None:
             self._check_apply()
+        elif self.levels is not None:
+            check_levels(self.levels, self.num_parts)
         check_foreground(self.foreground)
         if self.refine not in REFINEMENTS:
             raise ConfigError(f"Expected --refine of {', '.join(REFINEMENTS)}, but got {self.refine!r}.")

@@ -8,12 +8,17 @@ vision. Every colour has a lightness L* of 30 to 92 and a chroma above 25, so no
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
+
 from partdisc.errors import ConfigError
 from partdisc.parts import MAX_PARTS
 from partdisc.store.masks import Color
 
 BACKGROUND_COLOR: Color = (18, 18, 18)
 IGNORE_COLOR: Color = (255, 255, 255)
+SHADE_LIGHTNESS = (32, 90)  # L* of the darkest and the brightest shade
+SHADE_TURN = 0.35  # of the hue, in radians, either way
 PART_COLORS: tuple[Color, ...] = (
     (168, 48, 252),
     (132, 252, 180),
@@ -96,3 +101,20 @@ def part_palette(num_parts: int) -> list[Color]:
     if not 1 <= num_parts <= MAX_PARTS:
         raise ConfigError(f"Expected a number of parts within 1..{MAX_PARTS}, but got {num_parts}.")
     return [BACKGROUND_COLOR, *(PART_COLORS[i % len(PART_COLORS)] for i in range(num_parts))]
+
+
+def shades(color: Color, count: int) -> list[Color]:
+    """So many colours around one, from dark to bright, with hues turned a little; of one the colour itself.
+
+    >>> shades((168, 48, 252), 1), len(set(shades((168, 48, 252), 5)))
+    ([(168, 48, 252)], 5)
+    """
+    if count == 1:
+        return [color]
+    _, a, b = cv2.cvtColor(np.array([[color]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+    turn, lightness = np.linspace(-SHADE_TURN, SHADE_TURN, count), np.linspace(*SHADE_LIGHTNESS, count)
+    lab = np.stack(
+        [lightness, a * np.cos(turn) - b * np.sin(turn), a * np.sin(turn) + b * np.cos(turn)], axis=1
+    )
+    found = cv2.cvtColor(lab[None].astype(np.float32), cv2.COLOR_LAB2RGB)[0].clip(0, 1)
+    return [(int(r), int(g), int(b)) for r, g, b in np.rint(found * 255)]

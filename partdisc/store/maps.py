@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -33,6 +34,30 @@ def write_maps(path: str | os.PathLike[str], maps: Sequence[PartMaps]) -> None:
     files.write_bytes(path, save(tensors, metadata={"images": json.dumps(entries)}))
 
 
+def read_shard(path: str | os.PathLike[str]) -> list[PartMaps]:
+    """The maps of one shard, in its order.
+
+    Raises:
+        ArtifactError: if it is missing or damaged.
+    """
+    return [_read(Path(path), number, entry) for number, entry in enumerate(_entries(Path(path)))]
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    """What the metadata of a shard say of each of its images."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return json.loads(file.metadata()["images"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"Cannot read the part maps in {path}: {error}.") from error
+
+
+def _read(path: Path, number: int, entry: dict[str, Any]) -> PartMaps:
+    with safe_open(path, framework="numpy") as file:
+        maps = file.get_tensor(str(number)).astype(np.float32)
+    return PartMaps(maps, tuple(entry["size"]), tuple(entry["content"]), entry["id"])
+
+
 class MapStore(Mapping[str, PartMaps]):
     """Part maps by image id, read when asked for.
 
@@ -43,22 +68,14 @@ class MapStore(Mapping[str, PartMaps]):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._entries: dict[str, tuple[Path, int, dict]] = {}
         for path in sorted(Path(folder).glob("*.safetensors")):
-            try:
-                with safe_open(path, framework="numpy") as file:
-                    entries = json.loads(file.metadata()["images"])
-            except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-                raise ArtifactError(f"Cannot read the part maps in {path}: {error}.") from error
-            self._entries |= {entry["id"]: (path, i, entry) for i, entry in enumerate(entries)}
+            self._entries |= {entry["id"]: (path, i, entry) for i, entry in enumerate(_entries(path))}
         if not self._entries:
             raise ArtifactError(
                 f"There are no part maps in {os.fspath(folder)}; was the run made with --no-maps?"
             )
 
     def __getitem__(self, image_id: str) -> PartMaps:
-        path, number, entry = self._entries[image_id]
-        with safe_open(path, framework="numpy") as file:
-            maps = file.get_tensor(str(number)).astype(np.float32)
-        return PartMaps(maps, tuple(entry["size"]), tuple(entry["content"]), image_id)
+        return _read(*self._entries[image_id])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
