@@ -104,16 +104,17 @@ def write_tree_figure(root: Path, tree: PartTree, sets: list[MaskSet]) -> None:
 
 
 def tree_palettes(tree: PartTree, levels: list[int]) -> list[list[Color]]:
-    """Colours of labels 0..k of each level, rising: a part's lie around that of the part it lies within.
+    """Colours of labels 0..k of each level, rising: each part of the first has a hue, all within it its shades.
 
     >>> coarse, fine = tree_palettes(PartTree(3, {2: (1, 2, 1)}), [2, 3])
     >>> len(coarse), len(fine), fine[2] == coarse[2]
     (3, 4, True)
     """
-    palettes = [part_palette(levels[0])]
+    step = 2 * np.pi / levels[0]
     owners = tree.labels_at(levels[0], np.arange(tree.num_parts + 1, dtype=np.uint8)).tolist()
-    for level in levels[1:]:
+    palettes = []
+    for level in levels:
         within = [owners[fine[0]] for fine in tree.finest(level)]
-        colors = {owner: iter(shades(palettes[0][owner], within.count(owner))) for owner in set(within)}
+        colors = {owner: iter(shades(owner * step, step / 5, within.count(owner))) for owner in set(within)}
         palettes.append([BACKGROUND_COLOR, *(next(colors[owner]) for owner in within)])
     return palettes

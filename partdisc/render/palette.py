@@ -17,8 +17,8 @@ from partdisc.store.masks import Color
 
 BACKGROUND_COLOR: Color = (18, 18, 18)
 IGNORE_COLOR: Color = (255, 255, 255)
-SHADE_LIGHTNESS = (32, 90)  # L* of the darkest and the brightest shade
-SHADE_TURN = 0.35  # of the hue, in radians, either way
+SHADE_LIGHTNESS = (30, 84)  # L* of the darkest and the brightest shade
+SHADE_CHROMA = 65
 PART_COLORS: tuple[Color, ...] = (
     (168, 48, 252),
     (132, 252, 180),
@@ -103,18 +103,19 @@ def part_palette(num_parts: int) -> list[Color]:
     return [BACKGROUND_COLOR, *(PART_COLORS[i % len(PART_COLORS)] for i in range(num_parts))]
 
 
-def shades(color: Color, count: int) -> list[Color]:
-    """So many colours around one, from dark to bright, with hues turned a little; of one the colour itself.
+def shades(hue: float, spread: float, count: int) -> list[Color]:
+    """So many colours of one hue, from dark to bright.
 
-    >>> shades((168, 48, 252), 1), len(set(shades((168, 48, 252), 5)))
-    ([(168, 48, 252)], 5)
+    Args:
+        hue: in CIELAB, in radians.
+        spread: how far hues are turned either way, so that neighbours in brightness differ more, in radians.
+        count: of colours; one alone is of medium brightness.
+
+    >>> len(set(shades(0.0, 0.3, 5)))
+    5
     """
-    if count == 1:
-        return [color]
-    _, a, b = cv2.cvtColor(np.array([[color]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
-    turn, lightness = np.linspace(-SHADE_TURN, SHADE_TURN, count), np.linspace(*SHADE_LIGHTNESS, count)
-    lab = np.stack(
-        [lightness, a * np.cos(turn) - b * np.sin(turn), a * np.sin(turn) + b * np.cos(turn)], axis=1
-    )
+    lightness = np.linspace(*SHADE_LIGHTNESS, count) if count > 1 else np.array([np.mean(SHADE_LIGHTNESS)])
+    hues = hue + (np.linspace(-spread, spread, count) if count > 1 else np.zeros(1))
+    lab = np.stack([lightness, SHADE_CHROMA * np.cos(hues), SHADE_CHROMA * np.sin(hues)], axis=1)
     found = cv2.cvtColor(lab[None].astype(np.float32), cv2.COLOR_LAB2RGB)[0].clip(0, 1)
     return [(int(r), int(g), int(b)) for r, g, b in np.rint(found * 255)]
