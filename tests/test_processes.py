@@ -16,7 +16,7 @@ from PIL import Image
 import partdisc
 from partdisc.cli.main import main  # noqa: F401  of a script below
 from partdisc.errors import ConfigError
-from partdisc.factorization import NMF, KMeans, TensorBlocks
+from partdisc.factorization import NMF, ConvexNMF, KMeans, SemiNMF, TensorBlocks
 from partdisc.processes import Processes
 from partdisc.store.masks import read_mask
 from partdisc.store.model import read_model
@@ -32,6 +32,7 @@ RUNS: dict[str, dict[str, object]] = {
     "within": {"method": "kmeans", "foreground": "border", "num_parts": 2},
     "two-stage": {"method": "two-stage", "foreground": "border"},
     "given masks": {"foreground": "given", "num_parts": 2},
+    "convex": {"method": "convex-nmf"},
 }
 START = """
 import json, os, signal, sys
@@ -75,14 +76,18 @@ def solvers() -> dict[str, object]:
         "nndsvda": NMF(4, init="nndsvda", max_iter=20),
         "compressed": NMF(4, init="compressed", max_iter=20),
         "random": NMF(4, init="random", solver="mu", max_iter=20),
+        "semi": SemiNMF(4, max_iter=20),
+        "semi, svd": SemiNMF(4, init="svd", max_iter=20),
+        "semi, random": SemiNMF(4, init="random", max_iter=20),
+        "convex": ConvexNMF(4, num_anchors=30, max_iter=20),
         "kmeans": KMeans(5, restarts=2),
         # two of these centres lose all their rows at once
         "empty": KMeans(4, init=rows()[:4] + torch.tensor([0.0, 0, 1e3, 2e3])[:, None], max_iter=3),
     }
 
 
-def learnt(solver: NMF | KMeans) -> torch.Tensor:
-    return solver.components_ if isinstance(solver, NMF) else solver.cluster_centers_
+def learnt(solver: NMF | SemiNMF | ConvexNMF | KMeans) -> torch.Tensor:
+    return solver.cluster_centers_ if isinstance(solver, KMeans) else solver.components_
 
 
 def own_rows(processes: Processes) -> TensorBlocks:

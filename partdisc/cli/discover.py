@@ -22,6 +22,7 @@ METHOD_OPTIONS = (
     "signed",
     "solver",
     "init",
+    "num_anchors",
     "max_iter",
     "tol",
     "restarts",
@@ -48,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--method",
-        help="two-stage (default: clusterings within the objects vote), dff (Deep Feature Factorization), kmeans or "
-        "scops",
+        help="two-stage (default: clusterings within the objects vote), dff (Deep Feature Factorization), semi-nmf "
+        "or convex-nmf (the same for signed features), kmeans or scops",
     )
     parser.add_argument(
         "--foreground",
@@ -65,9 +66,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     method.add_argument("--votes", type=int, metavar="N", help="two-stage: clusterings that vote (9)")
     method.add_argument("--signed", help="dff: features below zero: auto, split, relu or error")
     method.add_argument("--solver", help="dff: hals or mu")
-    method.add_argument("--init", help="dff: compressed (default), nndsvda, nndsvd or random")
+    method.add_argument(
+        "--init",
+        help="dff: compressed (default), nndsvda, nndsvd or random; semi-nmf: kmeans (default), svd or random",
+    )
+    method.add_argument(
+        "--num-anchors", type=int, metavar="N", help="convex-nmf: fine clusters that parts are means of (64)"
+    )
     method.add_argument("--max-iter", type=int, metavar="N", help="iterations at most")
-    method.add_argument("--tol", type=float, help="dff: when the solver stops")
+    method.add_argument("--tol", type=float, help="dff, semi-nmf, convex-nmf: when the solver stops")
     method.add_argument(
         "--restarts", type=int, metavar="N", help="number of starts, of which the best counts"
     )

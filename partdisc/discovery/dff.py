@@ -1,32 +1,22 @@
 """Deep Feature Factorization (Collins, Achanta, Süsstrunk, ECCV 2018).
 
-All grid cells of all images are the rows of one matrix X (M, C) ≈ W H with W, H >= 0. Row k of H is the basis of
-part k, column k of W, laid out on the images' grids, its heat map in every image at once: the factorization is joint,
-which is why a part is the same part everywhere.
+The factorization is non-negative: W, H >= 0 (see `factors`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from partdisc.discovery.base import PartDiscoverer, as_feature_set, resolve_device
+from partdisc.discovery.base import resolve_device
+from partdisc.discovery.factors import FactorDiscoverer
 from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, non_negative_scaling
-from partdisc.factorization import NMF, TensorBlocks
-from partdisc.factorization.activations import solve_activations
-from partdisc.factorization.blocks import open_blocks
-from partdisc.features.extraction import fits_in_memory
-
-RULES = ("keep", "split", "relu")
+from partdisc.discovery.scaling import FeatureScaling, channel_statistics, non_negative_scaling
+from partdisc.factorization import NMF
 
 
 @dataclass(eq=False, repr=False)
-class DeepFeatureFactorization(PartDiscoverer):
+class DeepFeatureFactorization(FactorDiscoverer):
     """Parts as the factors of a joint non-negative factorization of deep features.
 
     Without a foreground stage there are K factors, every one a part, and label 0 is not used. A cell belongs to the
@@ -51,6 +41,7 @@ class DeepFeatureFactorization(PartDiscoverer):
         loss_history_: ½ ‖X − WH‖² after each iteration.
         relative_error_: ‖X − WH‖ / ‖X‖.
 
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> maps = [rng.random((6, 5, 8), dtype=np.float32) for _ in range(2)]
     >>> dff = DeepFeatureFactorization(num_parts=3).fit_features(maps)
@@ -67,26 +58,12 @@ class DeepFeatureFactorization(PartDiscoverer):
     tol: float = 1e-4
     restarts: int = 1
 
-    def transform(self, images: Any) -> list[np.ndarray]:
-        """Heat maps of the factors: (K, h, w) activations >= 0 for each image, in feature units.
-
-        Divide by an image's maximum for display, as the paper does; a part that is absent is zero throughout.
-        """
-        self._check_fitted()
-        features = as_feature_set(self.extract(images))
-        heat = []
-        for entry, rows in zip(features.entries, features, strict=True):
-            heat.append(self._activations(rows.flatten(0, 1)).T.unflatten(1, entry.grid).cpu().numpy())
-        return heat
-
-    def _fit_features(self, features: RowsInside) -> None:
+    def _scale(self, features: RowsInside) -> FeatureScaling:
         layers = features.key.get("backbone", {}).get("channels")
-        self.scaling_ = non_negative_scaling(channel_statistics(features), layers, self.signed)
-        source: Any = ScaledBlocks(features, self.scaling_)
-        if fits_in_memory(source.shape[0] * source.shape[1] * 4, self.budget):
-            # scaled once instead of in every iteration
-            source = TensorBlocks(source.matrix(), source.processes)
-        nmf = NMF(
+        return non_negative_scaling(channel_statistics(features), layers, self.signed)
+
+    def _solver(self) -> NMF:
+        return NMF(
             self.num_parts_,
             init=self.init,
             solver=self.solver,
@@ -96,35 +73,3 @@ class DeepFeatureFactorization(PartDiscoverer):
             restarts=self.restarts,
             device=resolve_device(self.device),
         )
-        nmf.fit(source)
-        H = torch.as_tensor(nmf.components_).float().cpu()
-        self.components_ = (H / H.norm(dim=1, keepdim=True).clamp(min=1e-12)).contiguous()
-        self.loss_history_ = [float(loss) for loss in nmf.loss_history_]
-        self.relative_error_ = float(nmf.relative_error_)
-
-    def _activations(self, rows: Tensor) -> Tensor:
-        """W (m, K) for unit basis rows: an activation is then in units of the features."""
-        return solve_activations(open_blocks(self.scaling_(rows)), self.components_)
-
-    def _part_scores(self, rows: Tensor) -> Tensor:
-        activations = self._activations(rows)
-        total = activations.sum(1, keepdim=True)
-        return torch.where(total > 0, activations / total.clamp(min=1e-30), 1 / activations.shape[1])
-
-    def _state(self) -> dict[str, Tensor]:
-        return {
-            "components": self.components_,
-            "mean": self.scaling_.mean,
-            "scale": self.scaling_.scale,
-            "rule": torch.tensor(RULES.index(self.scaling_.rule)),
-        }
-
-    def _set_state(self, state: dict[str, Tensor]) -> None:
-        self.components_ = state["components"]
-        self.scaling_ = FeatureScaling(state["mean"], state["scale"], RULES[int(state["rule"])])
-
-    def _reorder(self, order: Tensor) -> None:
-        self.components_ = self.components_[order]
-
-    def _basis(self) -> Tensor:
-        return self.components_

@@ -11,6 +11,7 @@ from partdisc.discovery.clustering import FeatureClustering
 from partdisc.discovery.dff import DeepFeatureFactorization
 from partdisc.discovery.object import ObjectForeground
 from partdisc.discovery.scops.method import CoPartSegmentation
+from partdisc.discovery.signed_factors import ConvexFeatureFactorization, SemiFeatureFactorization
 from partdisc.discovery.two_stage import TwoStageClustering
 from partdisc.errors import ArtifactError, ConfigError
 from partdisc.features import Backbone, create_backbone
@@ -23,6 +24,8 @@ METHODS: dict[str, type[PartDiscoverer]] = {
     cls.method: cls
     for cls in (
         DeepFeatureFactorization,
+        SemiFeatureFactorization,
+        ConvexFeatureFactorization,
         FeatureClustering,
         TwoStageClustering,
         CoPartSegmentation,

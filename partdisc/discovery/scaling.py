@@ -165,6 +165,15 @@ def standardizing(statistics: ChannelStatistics, rule: str = "keep") -> FeatureS
     return FeatureScaling(statistics.mean.float(), scale.float(), rule)
 
 
+def unit_scaling(statistics: ChannelStatistics) -> FeatureScaling:
+    """Mean square 1 for each channel, its sign and its zero as they are; a channel of zeros stays zero.
+
+    Not centred, for the means of clusters of centred rows depend on each other, and activations would not be unique.
+    """
+    rms = statistics.square.sqrt()
+    return FeatureScaling(torch.zeros(len(rms)), torch.where(rms > 0, rms, 1.0).float())
+
+
 def non_negative_scaling(
     statistics: ChannelStatistics, layer_channels: Sequence[int] | None, signed: str = "auto"
 ) -> FeatureScaling:

@@ -37,7 +37,7 @@ class DiscoverSettings:
     Attributes:
         num_parts: K, "auto" or "auto:2-16"; required unless `apply` names a model.
         levels: numbers of coarser parts that the K merge to; see `partdisc.discovery.levels`.
-        method: "two-stage", "dff", "kmeans" or "scops".
+        method: "two-stage", "dff", "semi-nmf", "convex-nmf", "kmeans" or "scops".
         foreground: "auto" (parts lie inside the objects), "none", one estimator of `partdisc.foreground`, or where
             masks are: "alpha", a folder, a COCO file; see `partdisc.foreground.open_masks`.
         refine: how masks are refined to pixels: "colour", "none", or "auto": by colour where there is a foreground.

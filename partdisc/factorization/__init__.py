@@ -4,6 +4,7 @@ X (M, C) ≈ W (M, K) H (K, C): W are the activations, H the basis.
 """
 
 from partdisc.factorization.blocks import RowBlocks, TensorBlocks
+from partdisc.factorization.convex_nmf import ConvexNMF
 from partdisc.factorization.engine import Factorization
 from partdisc.factorization.estimator import NMF
 from partdisc.factorization.kmeans import KMeans
@@ -13,6 +14,7 @@ from partdisc.factorization.semi_nmf import SemiNMF
 
 __all__ = [
     "NMF",
+    "ConvexNMF",
     "Factorization",
     "KMeans",
     "Problem",

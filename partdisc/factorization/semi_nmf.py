@@ -14,20 +14,16 @@ from typing import Any
 
 import torch
 
-from partdisc.factorization.blocks import BlockReader, open_blocks
+from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.checks import check_choice, check_count, check_number
 from partdisc.factorization.engine import Descent, Rule, descend
 from partdisc.factorization.estimator import BasisModel
-from partdisc.factorization.initialization import truncated_svd
-from partdisc.factorization.kmeans import KMeans
 from partdisc.factorization.nmf import gradient_fell
 from partdisc.factorization.passes import sums_over
+from partdisc.factorization.signed_start import INITS, INNER_SWEEPS, start_activations
 from partdisc.factorization.survey import survey
 from partdisc.factorization.updates import hals_sweep, least_squares_step
 from partdisc.threads import one_thread
-
-INITS = ("kmeans", "svd", "random")
-CLUSTER_FLOOR = 0.2  # what the paper adds to the cluster indicators
 
 
 class SemiNMF(BasisModel):
@@ -85,31 +81,11 @@ class SemiNMF(BasisModel):
         check_choice("init", self.init, INITS)
         reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
         square = survey(reader, signed=True).square
-        W = _start_activations(reader, self.num_components, self.init, self.seed)
+        W = start_activations(reader, self.num_components, self.init, self.seed)
         H = torch.zeros(self.num_components, reader.shape[1], dtype=reader.dtype, device=reader.device)
         sums = sums_over(reader, W, H)
         least_squares_step(H, sums.gram, sums.product)
         finished = partial(gradient_fell, tol=self.tol)
-        rule = Rule(partial(hals_sweep, sweeps=1), least_squares_step, finished, self.max_iter)
+        rule = Rule(partial(hals_sweep, sweeps=INNER_SWEEPS), least_squares_step, finished, self.max_iter)
         found = descend(reader, [Descent(reader, W, H, rule, square)])[0]
         return self._keep(replace(found, W=reader.restore(found.W), H=reader.restore(found.H)))
-
-
-def _start_activations(reader: BlockReader, num_components: int, init: str, seed: int) -> torch.Tensor:
-    """W of shape (K, M)."""
-    generator = torch.Generator().manual_seed(seed)
-    M = reader.shape[0]
-    if init == "svd":
-        left = truncated_svd(reader, num_components, generator)[0]
-        left = left * left.sum(dim=1, keepdim=True).sign()
-        W = torch.full((num_components, M), 1 / M, dtype=reader.dtype, device=reader.device)
-        W[: len(left)] += left.clamp(min=0)
-        return W
-    if init == "kmeans":
-        clusters = min(num_components, M)
-        model = KMeans(clusters, seed=seed, restarts=1, block_rows=reader.block_rows, device=reader.device)
-        labels = model.fit(reader.source).labels_
-        W = torch.full((num_components, M), CLUSTER_FLOOR, dtype=reader.dtype, device=reader.device)
-        W[torch.as_tensor(labels).to(reader.device), torch.arange(M, device=reader.device)] += 1
-        return W
-    return torch.randn(num_components, M, generator=generator, dtype=reader.dtype).abs().to(reader.device)

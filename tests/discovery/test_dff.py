@@ -70,7 +70,7 @@ def test_heat_maps_are_activations_of_unit_basis_rows(tiny_backbone):
 def test_results_do_not_depend_on_how_features_lie_in_shards(monkeypatch):
     maps = [torch.rand(5, 6, 8, generator=torch.Generator().manual_seed(i)) for i in range(4)]
     in_memory = DeepFeatureFactorization(3, device="cpu", foreground="none").fit_features(maps)
-    monkeypatch.setattr("partdisc.discovery.dff.fits_in_memory", lambda *_: False)
+    monkeypatch.setattr("partdisc.discovery.factors.fits_in_memory", lambda *_: False)
     by_block = DeepFeatureFactorization(3, device="cpu", foreground="none").fit_features(maps)
     torch.testing.assert_close(in_memory.components_, by_block.components_, atol=1e-3, rtol=1e-2)
     assert in_memory.relative_error_ == pytest.approx(by_block.relative_error_, rel=1e-4)
