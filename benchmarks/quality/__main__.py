@@ -22,7 +22,7 @@ from benchmarks.quality.jobs import Job, forget, run_jobs
 from benchmarks.quality.processes import in_processes
 from benchmarks.quality.refinement import refinement_path, run_refinements
 from benchmarks.quality.report import SCHEMA, build
-from benchmarks.quality.rows import CANDIDATE_ROWS, ROWS, Row
+from benchmarks.quality.rows import CANDIDATE_ROWS, OPTIONAL_ROWS, ROWS, Row
 from benchmarks.quality.sets import OPENERS, open_set
 from benchmarks.quality.tables import comparisons_table, fill, readme_table, refinement_table, settings_table
 from benchmarks.quality.tasks import Place
@@ -40,7 +40,9 @@ def main() -> None:
     place = Place(
         options.data.absolute(), options.work.absolute(), options.limit, options.draws, options.threads
     )
-    rows = [row for row in ROWS if options.rows is None or row.name in options.rows]
+    rows = list(ROWS)
+    if options.rows is not None:
+        rows = [row for row in (*ROWS, *OPTIONAL_ROWS) if row.name in options.rows]
     jobs = plan(rows, options.sets, options.seeds, place)
     if options.leave_one_out:
         jobs += plan(CANDIDATE_ROWS, options.sets, options.seeds, place)
@@ -95,7 +97,9 @@ def _options() -> argparse.Namespace:
         "--work", type=Path, default=ROOT / "runs" / "quality", help="features, runs, results"
     )
     parser.add_argument("--sets", nargs="+", choices=OPENERS, default=list(OPENERS))
-    parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], metavar="ROW")
+    parser.add_argument(
+        "--rows", nargs="+", choices=[row.name for row in (*ROWS, *OPTIONAL_ROWS)], metavar="ROW"
+    )
     parser.add_argument("--again", nargs="+", default=[], metavar="ROW|all", help="make these rows again")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--limit", type=int, metavar="N", help="only so many images of each set")

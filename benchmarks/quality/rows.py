@@ -111,6 +111,12 @@ ROWS = (
     Row("linear_probe", "*supervised* linear probe", "supervised", controls.linear_probe, DEFAULT),
     Row("ceiling", "*ceiling* of the features' grid", "ceiling", controls.resolution_ceiling, DEFAULT, seeds=1),
 )  # fmt: skip
+OPTIONAL_ROWS = (  # made only when named
+    _ours("ours_semi_nmf_auto", "partdisc, semi-nmf within the foreground", method="semi-nmf", foreground="auto"),
+    _ours(
+        "ours_convex_nmf_auto", "partdisc, convex-nmf within the foreground", method="convex-nmf", foreground="auto"
+    ),
+)  # fmt: skip
 CANDIDATE_ROWS = tuple(
     Row(f"candidate: {c.name}", c.name, "candidate", ours.discover_parts, seeds=1, settings=c.settings)
     for c in CANDIDATES
@@ -119,4 +125,4 @@ CANDIDATE_ROWS = tuple(
 
 def find_row(name: str) -> Row:
     """A row by its name."""
-    return next(row for row in (*ROWS, *CANDIDATE_ROWS) if row.name == name)
+    return next(row for row in (*ROWS, *OPTIONAL_ROWS, *CANDIDATE_ROWS) if row.name == name)

@@ -66,8 +66,8 @@ def test_a_run_chooses_parts_of_a_vision_transformer_within_a_foreground_and_is_
     run = partdisc.discover(images, tmp_path / "run", "auto:2-3", method=method, **settings)
     assert run.info["num_parts"] in (2, 3)
     again = partdisc.discover(images, tmp_path / "again", apply=tmp_path / "run")
-    for one, two in zip(run.masks, again.masks, strict=True):
-        np.testing.assert_array_equal(one.labels, two.labels)
+    for (_, one), (_, two) in zip(run.masks, again.masks, strict=True):
+        np.testing.assert_array_equal(one, two)
     resumed = partdisc.discover(images, tmp_path / "run", "auto:2-3", method=method, resume=True, **settings)
     assert resumed.status == "done"
 
@@ -78,7 +78,7 @@ def test_a_run_chooses_parts_of_a_vision_transformer_within_a_foreground_and_is_
         ("semi-nmf", {"init": "nndsvd"}, "init to be one of kmeans, svd, random"),
         ("semi-nmf", {"signed": "split"}, "semi-nmf does not take signed; its own options are init, max_iter, tol"),
         ("convex-nmf", {"num_anchors": 0}, "num_anchors to be a whole number of at least 1"),
-        ("convex-nmf", {"solver": "mu"}, "convex-nmf does not take solver; its own options are max_iter, num_anchors"),
+        ("convex-nmf", {"solver": "mu"}, "convex-nmf does not take solver; its own options are max_iter, num"),
     ],
 )  # fmt: skip
 def test_unusable_options_are_told(method, options, words):
