@@ -2,9 +2,9 @@
 
 The basis of semi-NMF may be anything; here H = G A, where the rows of A are data and G >= 0, so that a basis vector
 looks like data. In the paper A is all of X and G has a weight for each of its rows, too many for a large X. Here A is
-the means of many fine clusters of X (`num_anchors`); a mean of such means is a mean of rows of X, so this is the
-paper's model with rows of one cluster weighed alike, whose error can only be larger. Where X has no more rows than
-that, A is X, as in the paper. (As many rows of X drawn evenly instead of means leave a larger error.)
+the means of many fine clusters (`num_anchors`) of a sample of X. A mean of such means is a mean of rows of X, so this
+is the paper's model with rows of one cluster weighed alike and those outside the sample not at all, whose error can
+only be larger. Where X has no more rows than anchors, A is X, as in the paper.
 
 The paper updates both factors multiplicatively; here both take coordinate sweeps, which fall faster. Every step
 lowers ½ ‖X − W G A‖².
@@ -22,6 +22,7 @@ from partdisc.factorization.blocks import BlockReader, open_blocks
 from partdisc.factorization.checks import check_count, check_number
 from partdisc.factorization.engine import Descent, Factorization, Rule, descend
 from partdisc.factorization.estimator import BasisModel
+from partdisc.factorization.kmeans import KMeans
 from partdisc.factorization.nmf import gradient_fell
 from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.signed_start import CLUSTER_FLOOR, INNER_SWEEPS, cluster, cluster_start
@@ -30,6 +31,7 @@ from partdisc.factorization.updates import hals_sweep
 from partdisc.threads import one_thread
 
 NUM_ANCHORS = 64
+SAMPLE_ROWS = 16_384  # of X, from which anchors are made
 FINE_ITERATIONS = 20  # of the clustering that anchors come from
 MIX_SWEEPS = 2  # over the weights of each basis vector, for each read of X
 
@@ -169,10 +171,12 @@ def mix_sweep(
 
 
 def _anchors(reader: BlockReader, count: int, seed: int) -> torch.Tensor:
-    """A of shape (S, C), the same for every process."""
-    if reader.place()[1] <= count:
-        return sample_rows(reader, count, torch.Generator())
-    return torch.as_tensor(cluster(reader, count, seed, FINE_ITERATIONS).cluster_centers_).to(reader.device)
+    """A of shape (S, C), the same for every number of processes."""
+    sample = sample_rows(reader, max(SAMPLE_ROWS, count), torch.Generator().manual_seed(seed))
+    if len(sample) <= count:
+        return sample
+    fine = KMeans(count, restarts=1, max_iter=FINE_ITERATIONS, seed=seed, device=reader.device)
+    return reader.processes.from_first(lambda: fine.fit(sample).cluster_centers_)
 
 
 def _start_mixture(labels: torch.Tensor, num_components: int) -> torch.Tensor:

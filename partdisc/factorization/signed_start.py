@@ -38,16 +38,10 @@ def start_activations(reader: BlockReader, num_components: int, init: str, seed:
     return W
 
 
-def cluster(reader: BlockReader, num_clusters: int, seed: int, max_iter: int = 300) -> KMeans:
+def cluster(reader: BlockReader, num_clusters: int, seed: int) -> KMeans:
     """At most `num_clusters` clusters of the rows of X."""
-    model = KMeans(
-        min(num_clusters, reader.place()[1]),
-        restarts=1,
-        max_iter=max_iter,
-        seed=seed,
-        block_rows=reader.block_rows,
-        device=reader.device,
-    )
+    count = min(num_clusters, reader.place()[1])
+    model = KMeans(count, restarts=1, seed=seed, block_rows=reader.block_rows, device=reader.device)
     return model.fit(reader.source)
 
 
