@@ -6,6 +6,7 @@ sheet. The same colour is the same part in every image.
 
   partdisc discover photos/ --out RUN --num-parts 8
   partdisc discover more/ --out RUN2 --apply RUN        # label new images with what was learnt
+  partdisc discover photos/ --out RUN --num-parts 8 --by-folder   # a model for each sub-folder: RUN/cats, RUN/dogs
   torchrun --nproc-per-node 8 -m partdisc discover photos/ --out RUN --num-parts 8   # eight processes share it
 """
 
@@ -58,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto (default): the objects are found first, without labels, and parts lie inside them; none: K parts "
         "of the whole image; your own masks: a folder of PNGs, a COCO file, or the images' alpha channel",
     )
+    parser.add_argument(
+        "--by-folder",
+        action="store_true",
+        help="one model for each direct sub-folder of IMAGES, in RUN/FOLDER; --apply and --like take such a RUN",
+    )
     parser.add_argument("--like", metavar="RUN", help="number parts like those of another run")
     method = parser.add_argument_group("method options")
     method.add_argument(
@@ -88,7 +94,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: dict[str, Any], command: list[str]) -> None:
     """Run the command; prints the run directory and where the contact sheet is."""
     method = {k: options.pop(k) for k in METHOD_OPTIONS if k in options}
-    write_run({**options, "options": method}, command, example="discover photos/ --out RUN --num-parts 8")
+    by_folder = options.pop("by_folder", False)
+    example = "discover photos/ --out RUN --num-parts 8"
+    write_run({**options, "options": method}, command, example=example, by_folder=by_folder)
 
 
 def _number_or_auto(text: str) -> int | str:

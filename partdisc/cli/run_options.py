@@ -7,10 +7,13 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from partdisc.cli.options import add_common
 from partdisc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from partdisc.store.run import Run
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +60,8 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def write_run(options: dict[str, Any], command: list[str], *, example: str) -> None:
-    """Make the run, and print what was found and where the contact sheet is.
+def write_run(options: dict[str, Any], command: list[str], *, example: str, by_folder: bool = False) -> None:
+    """Make the run, or one for each folder of images, and print what was found and where the contact sheet is.
 
     Raises:
         ConfigError: if images, run or a number are missing or unusable; `example` shows a call.
@@ -68,18 +71,37 @@ def write_run(options: dict[str, Any], command: list[str], *, example: str) -> N
     if images is None or out is None:
         raise ConfigError(f"Expected IMAGES and --out RUN, for example: {example}.")
     settings = _settings(options)
-    from partdisc.discovery.pipeline import discover  # torch takes seconds to import; --help need not wait
-
+    make = _make_collection if by_folder else _make_run
     try:
-        found = discover(images, out, command=command, **settings)
+        lines = make(images, out, command=command, **settings)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"Go on with: {_resume_command()}") from None
-    if int(os.environ.get("RANK", "0")) > 0:
-        return  # the first process of torchrun reports
-    counts, number = found.info["counts"], found.info["num_parts"]
-    print(
-        f"{out}: {number} part{'s' * (number > 1)} in {counts['images']} images, {counts['skipped']} skipped; "
-        f"see {Path(out) / 'figures' / 'contact_sheet.jpg'}"
+    if os.environ.get("RANK", "0") == "0":  # the first process of torchrun reports
+        print("\n".join(lines))
+
+
+def _make_run(*arguments: Any, **settings: Any) -> list[str]:
+    from partdisc.discovery.pipeline import discover  # torch takes seconds to import; --help need not wait
+
+    return [_line(discover(*arguments, **settings))]
+
+
+def _make_collection(*arguments: Any, **settings: Any) -> list[str]:
+    from partdisc.discovery.collection import discover_by_folder
+
+    found = discover_by_folder(*arguments, **settings)
+    return [
+        *(_line(found[name]) for name in found),
+        f"{found.folder}: {len(found)} folders, {len(found.skipped)} skipped",
+    ]
+
+
+def _line(run: Run) -> str:
+    """What a run found."""
+    counts, number = run.info["counts"], run.info["num_parts"]
+    return (
+        f"{run.folder}: {number} part{'s' * (number > 1)} in {counts['images']} images, {counts['skipped']} skipped; "
+        f"see {run.folder / 'figures' / 'contact_sheet.jpg'}"
     )
 
 

@@ -5,14 +5,10 @@ Every stage leaves whole files and is skipped when they are there, so a run goes
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +24,10 @@ from partdisc.discovery.levels import fit_tree
 from partdisc.discovery.models import create_discoverer, load_discoverer, save_and_reload
 from partdisc.discovery.numbering import number_like
 from partdisc.discovery.object import ObjectForeground
-from partdisc.discovery.settings import DiscoverSettings, Runtime, absolute, absolute_foreground
-from partdisc.errors import ConfigError, DataError, PartSupportWarning
+from partdisc.discovery.opening import check_place, opened
+from partdisc.discovery.settings import DiscoverSettings, Runtime, resolve_settings
+from partdisc.errors import DataError, PartSupportWarning
+from partdisc.features import Backbone
 from partdisc.features.extraction import (
     ExtractionPlan,
     features_key,
@@ -42,7 +40,7 @@ from partdisc.processes import Processes
 from partdisc.progress import Progress, StepLog
 from partdisc.store import files
 from partdisc.store.features import FeatureSet, FeatureStore, check_dtype
-from partdisc.store.run import Run, RunWriter, clear_run, load_run, locked, prepare_folder
+from partdisc.store.run import Run, RunWriter, load_run
 
 
 def discover(
@@ -84,44 +82,19 @@ def discover(
     Raises:
         PartdiscError: for everything the caller can mend; the message says how.
     """
-    settings["apply"], settings["like"] = absolute(settings.get("apply")), absolute(settings.get("like"))
-    if "foreground" in settings:
-        settings["foreground"] = absolute_foreground(settings["foreground"])
-    chosen = DiscoverSettings(num_parts=num_parts, **settings)
     runtime = Runtime(device, workers, storage, verbosity, max_memory)
-    chosen.check()
-    runtime.check()
-    if isinstance(images, (str, os.PathLike)) and Path(out).resolve().is_relative_to(Path(images).resolve()):
-        raise ConfigError(f"Expected --out outside of the images' folder {images}, but got {out}.")
+    chosen = resolve_settings(num_parts, settings, runtime)
+    check_place(images, out)
     processes = Processes.join(resolve_device(device))
-    root = processes.from_first(lambda: prepare_folder(out, resume=resume, overwrite=overwrite))
-    with contextlib.ExitStack() as stack:
-        # the first process holds the lock, and writes run.json, for all
-        processes.from_first(lambda: stack.enter_context(locked(root)))
-        if overwrite:
-            processes.from_first(lambda: clear_run(root))
-        begun = {"settings": asdict(chosen), "runtime": asdict(runtime)}
-        writer = processes.from_first(
-            lambda: RunWriter(root, command=command or ["partdisc.discover"], **begun)
-        )
-        with _marked(writer) if processes.first else contextlib.nullcontext():
-            _Pipeline(root, chosen, runtime, writer, processes).run(images)
-    return load_run(root)
+    how: dict[str, Any] = {"command": command, "resume": resume, "overwrite": overwrite}
+    with opened(RunWriter, out, chosen, runtime, processes, **how) as writer:
+        Pipeline(chosen, runtime, writer, processes).run(images)
+    return load_run(out)
 
 
-@contextlib.contextmanager
-def _marked(writer: RunWriter) -> Iterator[None]:
-    """A run that ends before its end is marked as failed or interrupted, with the reason."""
-    try:
-        yield
-    except BaseException as error:
-        if (writer.root / "run.json").exists():
-            status = "failed" if isinstance(error, Exception) else "interrupted"
-            writer.update(status, error=str(error) or type(error).__name__)
-        raise
-
-
-def _start(root: Path, settings: DiscoverSettings, runtime: Runtime, learnt: bool) -> PartDiscoverer:
+def _start(
+    root: Path, settings: DiscoverSettings, runtime: Runtime, learnt: bool, backbone: Backbone | None
+) -> PartDiscoverer:
     device = resolve_device(runtime.device)
     if learnt:  # a run that goes on
         discoverer = load_discoverer(root / "model")
@@ -133,7 +106,7 @@ def _start(root: Path, settings: DiscoverSettings, runtime: Runtime, learnt: boo
             settings.method,
             settings.num_parts,
             foreground=settings.foreground,
-            backbone=settings.backbone,
+            backbone=backbone or settings.backbone,
             layers=settings.layers,
             weights=settings.weights,
             seed=settings.seed,
@@ -147,27 +120,39 @@ def _start(root: Path, settings: DiscoverSettings, runtime: Runtime, learnt: boo
     return discoverer
 
 
-class _Pipeline:
-    """One run, stage by stage."""
+class Pipeline:
+    """One run, stage by stage.
+
+    Args:
+        settings: decide the result.
+        runtime: do not.
+        writer: of the run.
+        processes: that make it.
+        backbone: of these settings, where it is loaded already.
+        masks: those the user gave for these and other images, where they are found already.
+    """
 
     def __init__(
         self,
-        root: Path,
         settings: DiscoverSettings,
         runtime: Runtime,
         writer: RunWriter,
         processes: Processes,
+        *,
+        backbone: Backbone | None = None,
+        masks: GivenMasks | None = None,
     ) -> None:
-        self.root, self.settings, self.runtime, self.writer = root, settings, runtime, writer
-        self.processes = processes
-        self.log = StepLog(root / "log.jsonl" if processes.first else None)
+        self.root, self.settings, self.runtime, self.writer = writer.root, settings, runtime, writer
+        self.processes, self.backbone, self.masks = processes, backbone, masks
+        self.log = StepLog(self.root / "log.jsonl" if processes.first else None)
 
     def run(self, source: Any) -> None:
+        """Go through the stages; `source` is anything that `list_images` takes."""
         settings, processes = self.settings, self.processes
         # asked by the first alone: over a network, a file that is found missing may seem so for a while
         learnt = processes.from_first(lambda: (self.root / "model" / "config.json").exists())
         # checks method, model, backbone and device before images are looked at
-        discoverer = _start(self.root, settings, self.runtime, learnt)
+        discoverer = _start(self.root, settings, self.runtime, learnt, self.backbone)
         images = processes.from_first(
             lambda: list_images(source, limit=settings.limit, workers=self.runtime.num_workers)
         )
@@ -289,7 +274,8 @@ class _Pipeline:
         """The masks the user gave, found before anything long begins."""
         if not names_masks(self.settings.foreground):
             return None
-        masks = open_masks(self.settings.foreground, images)
+        known = self.masks
+        masks = open_masks(self.settings.foreground, images) if known is None else known.of(images)
         self._record(masks=masks.facts())
         for line in masks.lines():
             self._say(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,23 @@ class Runtime:
     def budget(self) -> int | None:
         """`max_memory` in bytes."""
         return None if self.max_memory is None else int(self.max_memory * 2**30)
+
+
+def resolve_settings(
+    num_parts: int | str | None, settings: Mapping[str, Any], runtime: Runtime
+) -> DiscoverSettings:
+    """The settings of a call, their paths made absolute, checked together with its runtime.
+
+    Raises:
+        ConfigError: naming the setting that cannot work.
+    """
+    paths = {name: absolute(settings.get(name)) for name in ("apply", "like")}
+    if "foreground" in settings:
+        paths["foreground"] = absolute_foreground(settings["foreground"])
+    chosen = DiscoverSettings(num_parts=num_parts, **{**settings, **paths})
+    chosen.check()
+    runtime.check()
+    return chosen
 
 
 def absolute(path: str | os.PathLike[str] | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,19 @@ class GivenMasks(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.readers)
+
+    def of(self, images: ImageList) -> GivenMasks:
+        """The masks of some of the images.
+
+        Raises:
+            DataError: if none of them has one.
+        """
+        ids = [record.id for record in images.records]
+        readers = {id: self.readers[id] for id in ids if id in self.readers}
+        if not readers:
+            raise DataError(f"None of the {len(ids)} images has a foreground mask in {self.source}.")
+        missing, distorted = (tuple(id for id in ids if id in of) for of in (self.missing, self.distorted))
+        return replace(self, readers=readers, missing=missing, distorted=distorted)
 
     def facts(self) -> dict[str, Any]:
         """What was found, for a run's record."""

@@ -21,6 +21,7 @@ import numpy as np
 from partdisc.errors import ArtifactError, ConfigError
 
 PARTIAL_PREFIX = ".partial-"
+COLLECTION = "collection.json"  # its folder holds runs, one for each folder of images
 UMASK = os.umask(0)  # asked for once: asking sets it, which threads would notice
 os.umask(UMASK)
 
@@ -101,7 +102,10 @@ def read_json(path: str | os.PathLike[str], *, schema: str, version: int = 1) ->
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ArtifactError(f"Expected the file {path} ({schema}), but it does not exist.") from error
+        hint = ""
+        if (path.parent / COLLECTION).exists():
+            hint = f" {path.parent} holds a run for each folder of images: name one of these."
+        raise ArtifactError(f"Expected the file {path} ({schema}), but it does not exist.{hint}") from error
     except (OSError, ValueError) as error:
         raise ArtifactError(f"Cannot read {path} as JSON: {error}.") from error
     if not isinstance(data, dict) or data.get("schema") != schema:

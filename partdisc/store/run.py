@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from partdisc.errors import ConfigError
 from partdisc.store import files
@@ -22,6 +22,7 @@ from partdisc.store.masks import MaskSet, read_masks, write_index
 
 SCHEMA = "partdisc/run"
 VERSION = 1
+RECORD = "run.json"
 LOCK_NAME = ".lock"
 PACKAGES = ("partdisc", "torch", "torchvision", "timm", "numpy", "scikit-learn", "pillow")
 
@@ -36,7 +37,7 @@ class Run:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        self.info = files.read_json(self.folder / "run.json", schema=SCHEMA, version=VERSION)
+        self.info = files.read_json(self.folder / RECORD, schema=SCHEMA, version=VERSION)
 
     @property
     def status(self) -> str:
@@ -92,10 +93,13 @@ def name_parts(folder: str | os.PathLike[str], names: dict[int, str]) -> MaskSet
     return masks
 
 
-def prepare_folder(folder: str | os.PathLike[str], *, resume: bool, overwrite: bool) -> Path:
+def prepare_folder(
+    folder: str | os.PathLike[str], *, resume: bool, overwrite: bool, record: str = RECORD
+) -> Path:
     """Make `folder` ready to be written: it must be new or empty unless `resume` or `overwrite`.
 
-    Overwriting removes a run's own files only, and only where run.json says that it is one.
+    Overwriting removes a run's own files only, and only where `record` says that it is one: run.json, or
+    collection.json for a collection of runs.
 
     Raises:
         ConfigError: if the folder cannot be used; the message says why and what to do.
@@ -115,10 +119,8 @@ def prepare_folder(folder: str | os.PathLike[str], *, resume: bool, overwrite: b
         raise ConfigError(
             f"{root} is not empty. Use --resume to go on, --overwrite to start anew, or another --out."
         )
-    if present and "run.json" not in present and not _only_partial(present):
-        raise ConfigError(
-            f"{root} is not empty and holds no run, so nothing in it is touched. Use another --out."
-        )
+    if present and record not in present and not _only_partial(present):
+        raise ConfigError(_other_contents(root, present))
     try:
         root.mkdir(parents=True, exist_ok=True)
         probe = root / f"{files.PARTIAL_PREFIX}probe"
@@ -129,6 +131,14 @@ def prepare_folder(folder: str | os.PathLike[str], *, resume: bool, overwrite: b
             f"Cannot write to {root}: {error.strerror or error}. Choose another --out."
         ) from error
     return root
+
+
+def _other_contents(root: Path, present: list[str]) -> str:
+    if RECORD in present:
+        return f"{root} holds a run made without --by-folder. Leave --by-folder out, or use another --out."
+    if files.COLLECTION in present:
+        return f"{root} holds a run for each folder of images. Add --by-folder, or use another --out."
+    return f"{root} is not empty and holds no run, so nothing in it is touched. Use another --out."
 
 
 def _only_partial(names: list[str]) -> bool:
@@ -195,6 +205,8 @@ def _try_lock(descriptor: int) -> bool:
 class RunWriter:
     """Writes run.json as a run goes on. Open it within `locked`.
 
+    A subclass may write another record of the same kind.
+
     Args:
         root: the run directory.
         settings: everything that decides the result; a resumed run must have the same.
@@ -205,14 +217,18 @@ class RunWriter:
         ConfigError: if the run exists with other settings; every one that differs is named.
     """
 
+    record: ClassVar[str] = RECORD
+    schema: ClassVar[str] = SCHEMA
+    version: ClassVar[int] = VERSION
+
     def __init__(
         self, root: Path, *, settings: dict[str, Any], runtime: dict[str, Any], command: list[str]
     ) -> None:
         self.root = root
         settings = files.to_json(settings)
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        if (root / "run.json").exists():
-            self.info = files.read_json(root / "run.json", schema=SCHEMA, version=VERSION)
+        if self.path.exists():
+            self.info = files.read_json(self.path, schema=self.schema, version=self.version)
             _check_settings(self.info.get("settings", {}), settings)
             files.remove_partial_files(root)
         else:
@@ -220,14 +236,19 @@ class RunWriter:
         self.was_done = self.info.get("status") == "done"
         self.info |= {"command": command, "runtime": files.to_json(runtime), "versions": versions()}
 
+    @property
+    def path(self) -> Path:
+        """The file that is written."""
+        return self.root / self.record
+
     def update(self, status: str = "running", **values: Any) -> None:
-        """Merge `values` into run.json and write it."""
+        """Merge `values` into the record and write it."""
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         self.info = {**self.info, **values, "status": status, "updated": now}
         if status == "done":
             self.info.pop("error", None)  # of an earlier attempt
         body = {k: v for k, v in self.info.items() if k not in ("schema", "version")}
-        files.write_json(self.root / "run.json", body, schema=SCHEMA, version=VERSION)
+        files.write_json(self.path, body, schema=self.schema, version=self.version)
 
 
 def _check_settings(found: dict[str, Any], wanted: dict[str, Any]) -> None:
