@@ -2,7 +2,8 @@
 
 RUN is a run directory, or any folder of masks in the layout of a run's parts/. RUN/evaluation gets metrics.json,
 matching.json, confusion.csv, per_part.csv, per_image.csv and report.md; stdout gets one line for each run, and a
-table where there are several. Every score stands beside controls that know nothing of parts.
+table where there are several; a RUN made with --by-folder has a line and a row for each folder, and their mean.
+Every score stands beside controls that know nothing of parts.
 
   partdisc evaluate RUN --annotations annotations.json
   partdisc evaluate RUN --annotations masks/ --labels labels.json --groups groups.json --split splits.json:test
@@ -71,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for runs without label 0: which part is background",
     )
     scoring.add_argument(
-        "--together", action="store_true", help="several RUNs, one for each category, are one prediction"
+        "--together",
+        action="store_true",
+        help="several RUNs, or those of --by-folder, one for each category, are one prediction",
     )
     scoring.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     doubt = parser.add_argument_group("controls and doubt")
@@ -165,10 +168,6 @@ def _check(options: dict[str, Any]) -> None:
         if value is not None and (not isinstance(value, int) or value < lowest):
             raise ConfigError(f"Expected --{name} of at least {lowest}, but got {value!r}.")
     _check_views(options)
-    if options.get("together") and len(options["runs"]) < 2:
-        raise ConfigError("Expected several RUNs with --together, one for each category, but got one.")
-    if options.get("together") and "out" not in options:
-        raise ConfigError("Expected --out DIR with --together: the scores belong to no single run.")
     if options.get("against") and options.get("matching"):
         raise ConfigError("Expected --against without --matching: both runs are matched in every draw.")
     if options.get("against") and len(options["runs"]) > 1:

@@ -7,6 +7,8 @@ to RUN/report; stdout names every file written.
   partdisc render RUN --only comparison --annotations test.json --compare RUN2 --save pdf,png
   partdisc render RUN --only sheets --score part_miou       # best, worst, median and random images
   partdisc render RUN --only overlays --part-labels         # every image
+
+Of a RUN made with --by-folder every folder's run is drawn, and RUN/report/index.html leads to their reports.
 """
 
 from __future__ import annotations
@@ -72,27 +74,24 @@ def run(options: dict[str, Any], command: list[str]) -> None:
         raise ConfigError("Expected RUN, for example: render RUN --annotations test.json.")
     names = _names(options)
     _check_numbers(options)
-    from partdisc.cli.rendering.drawings import (
-        FIGURES as DRAW,
-    )  # torch and matplotlib take seconds to import; --help need not wait
-    from partdisc.cli.rendering.drawings import (
-        drawable,
-    )
+    # torch and matplotlib take seconds to import; --help need not wait
+    from partdisc.cli.rendering.drawings import draw
+    from partdisc.cli.rendering.members import draw_members
     from partdisc.cli.rendering.sources import open_sources
     from partdisc.data.decoding import quiet
+    from partdisc.store.collection import is_collection
 
-    sources = open_sources(
-        [options["run"], *options.get("compare", [])],
-        titles=options.get("titles"),
-        annotations=options.get("annotations"),
-        reading={k: options[k] for k in READ_OPTIONS if k in options},
-        images=options.get("images"),
-    )
+    folders = [options["run"], *options.get("compare", [])]
+    where: dict[str, Any] = {k: options.get(k) for k in ("titles", "annotations", "images")}
+    where["reading"] = {k: options[k] for k in READ_OPTIONS if k in options}
     drawing = _drawing(options)
     with quiet():
-        for name in names or drawable(sources):
-            for path in DRAW[name](sources, drawing):
-                print(path)
+        if is_collection(options["run"]):
+            paths = draw_members(folders, drawing, names, **where)
+        else:
+            paths = draw(open_sources(folders, **where), drawing, names)
+        for path in paths:
+            print(path)
 
 
 def _names(options: dict[str, Any]) -> list[str]:

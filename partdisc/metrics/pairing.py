@@ -8,8 +8,8 @@ longest such n decides. Where nothing fits, file names are compared again withou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from partdisc.errors import DataError
@@ -63,6 +63,36 @@ def pair_images(run: Sequence[str], annotated: Sequence[str]) -> Pairing:
         annotated_only=annotated_only,
         ambiguous=sum(_fits_any(annotated[a], run) for a in annotated_only) if annotated_only else 0,
     )
+
+
+def pair_groups(groups: Mapping[str, Sequence[str]], annotated: Sequence[str]) -> dict[str, Pairing]:
+    """Pair the images of several runs with one annotated set, looking at all runs at once.
+
+    What is unique in one run need not be so among all: `dog/1.jpg` is not the annotated `cat/1.jpg`. In each pairing
+    `annotated_only` and `ambiguous` count what no run at all has.
+
+    Args:
+        groups: the image ids of each run; no image is in two.
+        annotated: the annotation's file names.
+
+    Raises:
+        DataError: if no image is shared, or an image is named twice.
+
+    >>> found = pair_groups({"cat": ["cat/1.jpg"], "dog": ["dog/1.jpg", "dog/2.jpg"]}, ["cat/1.jpg", "2.jpg"])
+    >>> {name: pairing.pairs for name, pairing in found.items()}
+    {'cat': [(0, 0)], 'dog': [(1, 1)]}
+    """
+    whole = pair_images([image for ids in groups.values() for image in ids], annotated)
+    found, start = {}, 0
+    for name, ids in groups.items():
+        own = range(start, start + len(ids))
+        found[name] = replace(
+            whole,
+            pairs=[(r - start, a) for r, a in whole.pairs if r in own],
+            run_only=[r - start for r in whole.run_only if r in own],
+        )
+        start += len(ids)
+    return found
 
 
 def _check_unique(names: Sequence[str], side: str) -> None:

@@ -66,14 +66,16 @@ def summary_line(name: str, result: EvaluationResult) -> str:
     return line
 
 
-def comparison_table(results: Mapping[str, EvaluationResult]) -> str:
-    """Several runs beside each other, one row each, with the first one's controls below."""
+def comparison_table(
+    results: Mapping[str, EvaluationResult], controls_of: EvaluationResult | None = None
+) -> str:
+    """Several runs beside each other, one row each, with the controls of one, by default the first, below."""
     scores = [name for name in SCORE_NAMES if any(name in r.scores for r in results.values())]
     rows = [
         [name, *(format_score(result.scores.get(score)) for score in scores), str(result.num_images)]
         for name, result in results.items()
     ]
-    for name, found in next(iter(results.values())).controls.items():
+    for name, found in (controls_of or next(iter(results.values()))).controls.items():
         if isinstance(found, dict):
             rows.append([f"({name})", *(format_score(found.get(score)) for score in scores), ""])
     return markdown_table(["run", *(SCORE_NAMES[score] for score in scores), "images"], rows)

@@ -29,8 +29,8 @@ class Prediction:
     unfinished: list[str] = field(default_factory=list)
 
     @classmethod
-    def open(cls, *folders: Path) -> Prediction:
-        """Open runs, or anybody's folders of masks in the layout of `parts/`."""
+    def open(cls, *folders: Path, name: str | None = None) -> Prediction:
+        """Open runs, or anybody's folders of masks in the layout of `parts/`; the name is theirs by default."""
         sets = [read_masks(folder) for folder in folders]
         maps: list[Mapping[str, PartMaps]] = []
         for masks in sets:
@@ -38,7 +38,7 @@ class Prediction:
             maps.append(read_maps(masks.folder / "maps") if kept else {})
         runs = [load_run(folder) for folder in folders if (folder / "run.json").exists()]
         unfinished = [f"{run.folder} ({run.status})" for run in runs if run.status != "done"]
-        return cls(" + ".join(str(folder) for folder in folders), sets, maps, unfinished)
+        return cls(name or " + ".join(str(folder) for folder in folders), sets, maps, unfinished)
 
     @property
     def entries(self) -> list[tuple[int, MaskEntry]]:

@@ -51,6 +51,7 @@ class Scoring:
         plan: how.
         images: where the images are, for the colour control; default: where annotation or run say.
         verbosity: 0 shows no progress.
+        pairing: which image is which, where it is known already.
     """
 
     def __init__(
@@ -61,12 +62,13 @@ class Scoring:
         *,
         images: Path | None = None,
         verbosity: int = 1,
+        pairing: Pairing | None = None,
     ) -> None:
         self.prediction, self.annotations, self.plan = prediction, annotations, plan
         self.images, self.verbosity = images, verbosity
         self.entries = prediction.entries
         self.scope = plan.scope_for(annotations)
-        self.pairing = pair_images(
+        self.pairing = pairing or pair_images(
             [entry.id for _, entry in self.entries], [image.id for image in annotations.images]
         )
         self.pairs = self.pairing.pairs[: plan.limit]
@@ -107,7 +109,7 @@ class Scoring:
             if category is not None and found.setdefault(category, number) != number:
                 raise ConfigError(
                     f"Expected each category in one of the runs scored together, but {category!r} of "
-                    f"{self.annotations.images[a].id!r} is in several."
+                    f"{self.annotations.images[a].id!r} is in several. Folders of classes need --scope class."
                 )
         return {category: self.prediction.sets[number].num_parts for category, number in found.items()}
 

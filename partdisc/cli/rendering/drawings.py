@@ -277,3 +277,9 @@ def drawable(sources: Sources) -> Iterator[str]:
         "overlays": True,
     }
     yield from (name for name in FIGURES if not absent.get(name))
+
+
+def draw(sources: Sources, drawing: Drawing, names: Sequence[str] = ()) -> Iterator[Path]:
+    """The figures called `names`, or all that the run has something for; gives each file as it is written."""
+    for name in names or drawable(sources):
+        yield from FIGURES[name](sources, drawing)

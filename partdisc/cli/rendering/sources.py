@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,14 +94,15 @@ class Sources:
 
 
 def open_sources(
-    folders: Sequence[str],
+    folders: Sequence[str | os.PathLike[str]],
     *,
     titles: Sequence[str] | None = None,
-    annotations: str | None = None,
+    annotations: str | AnnotationSet | None = None,
     reading: Mapping[str, Any] | None = None,
     images: str | None = None,
+    pairs: Sequence[tuple[int, int]] | None = None,
 ) -> Sources:
-    """Open runs and annotation.
+    """Open runs and annotation; `pairs` of images of the first run and annotated ones, where they are known already.
 
     Raises:
         ConfigError: if there is not one title for each run, or two runs share a name.
@@ -117,9 +119,12 @@ def open_sources(
     root = Path(images) if images is not None else None
     if annotations is None:
         return Sources(runs, images_root=root)
-    found = read_annotations(annotations, **(reading or {}))
+    found = annotations
+    if not isinstance(found, AnnotationSet):
+        found = read_annotations(found, **(reading or {}))
     ids = [entry.id for entry in runs[0].masks.entries]
-    pairs = pair_images(ids, [image.id for image in found.images]).pairs
+    if pairs is None:
+        pairs = pair_images(ids, [image.id for image in found.images]).pairs
     _check_names(runs, found)
     return Sources(runs, found, {ids[r]: found.images[a] for r, a in pairs}, root)
 

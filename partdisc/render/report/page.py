@@ -13,8 +13,8 @@ from partdisc.render.shown_parts import ShownParts
 from partdisc.scores import SCORE_NAMES, format_score, score_name
 
 
-def render_page(context: Mapping[str, Any]) -> str:
-    """index.html as text."""
+def render_page(context: Mapping[str, Any], template: str = "index.html") -> str:
+    """A page as text."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -22,7 +22,7 @@ def render_page(context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("index.html").render(context)
+    return environment.get_template(template).render(context)
 
 
 def page_context(
