@@ -75,20 +75,21 @@ def write_overview(
 
 
 def _card(item: OverviewItem, number: int, folder: Path) -> dict[str, Any]:
-    masks = item.run.masks
-    card = {
+    masks, picture = item.run.masks, ""
+    if item.picture is not None and item.picture.is_file():
+        picture = f"sheets/{number:04d}.jpg"
+        with Image.open(item.picture) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        write_picture(
+            folder / picture, resize(pixels, fit_within((pixels.shape[0], pixels.shape[1]), PICTURE))
+        )
+    return {
         "name": item.run.folder.name,
         "num_parts": masks.num_parts,
         "num_images": len(masks),
-        "picture": "",
+        "link": quote(Path(os.path.relpath(item.report, folder)).as_posix()),
+        "picture": picture,
     }
-    card["link"] = quote(Path(os.path.relpath(item.report, folder)).as_posix())
-    if item.picture is not None and item.picture.is_file():
-        card["picture"] = f"sheets/{number:04d}.jpg"
-        with Image.open(item.picture) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        write_picture(folder / card["picture"], resize(pixels, fit_within(pixels.shape[:2], PICTURE)))
-    return card
 
 
 def _rows(items: Sequence[OverviewItem], columns: Sequence[str]) -> list[dict[str, Any]]:
