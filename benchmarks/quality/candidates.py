@@ -28,7 +28,7 @@ CANDIDATES = (
     Candidate("24 fine clusters", {**TWO_STAGE, "options": {"fine_clusters": 24}}),
     Candidate("96 fine clusters", {**TWO_STAGE, "options": {"fine_clusters": 96}}),
     Candidate("one clustering, no vote", {**TWO_STAGE, "options": {"votes": 1}}),
-    Candidate("25 votes", {**TWO_STAGE, "options": {"votes": 25}}),
+    Candidate("9 votes", {**TWO_STAGE, "options": {"votes": 9}}),
     Candidate("stride 16 alone", {**TWO_STAGE, "layers": "stride16"}),
     Candidate("images of 320 pixels", {**TWO_STAGE, "image_size": 320}),
     Candidate("masks not refined", {**TWO_STAGE, "refine": "none"}),

@@ -15,10 +15,14 @@ from partdisc.discovery.merging import colour_distances, lab_colours, merge_clus
 from partdisc.discovery.voting import scaled
 from partdisc.errors import DataError
 from partdisc.factorization import KMeans
+from partdisc.factorization.blocks import open_blocks
+from partdisc.factorization.initialization import truncated_svd
 from partdisc.foreground.grids import evenly
 
 SAMPLE_IMAGES = 256  # evenly spaced
 SAMPLE_ROWS = 10_000
+MAX_ITER = 15
+DIRECTIONS = 48  # kept of the cells for k-means
 SOFTNESS = 0.2  # temperature, in units of the mean squared distance beyond the nearest centre
 
 
@@ -56,7 +60,7 @@ class FineClusters:
     """Fine clusters of cells, which merge to any smaller number of parts.
 
     Attributes:
-        centers: (M, C).
+        centers: (M, L) as k-means saw the cells.
         soft: (n, M) soft cluster of every cell.
         masses: (M,) cells of each cluster.
         colours: (M, M) distances in colour, or None.
@@ -113,13 +117,27 @@ def join_cells(
     )
 
 
-def find_fine_clusters(cells: ObjectCells, count: int, seed: int) -> FineClusters:
-    """k-means of cells: `count` clusters, fewer where there are fewer cells."""
+def leading_coordinates(cells: ObjectCells) -> Tensor:
+    """Cells (n, L) in their leading directions, at most 48: k-means ends as well there, at a fraction of the time."""
+    reader = open_blocks(cells.rows - cells.rows.mean(0))
+    directions = truncated_svd(reader, DIRECTIONS, torch.Generator().manual_seed(0))[2]
+    return (cells.rows @ directions.T).contiguous()
+
+
+def find_fine_clusters(cells: ObjectCells, rows: Tensor, count: int, seed: int) -> FineClusters:
+    """k-means of cells: `count` clusters, fewer where there are fewer cells.
+
+    Args:
+        cells: what is clustered.
+        rows: (n, L) the cells as k-means sees them; see `leading_coordinates`.
+        count: clusters at most.
+        seed: of the sample and of the start.
+    """
     generator = torch.Generator().manual_seed(seed)
-    sample = cells.rows[torch.randperm(len(cells.rows), generator=generator)[:SAMPLE_ROWS]]
-    found = KMeans(min(count, len(sample)), restarts=1, max_iter=30, seed=seed).fit(sample)
-    centers = torch.as_tensor(found.cluster_centers_).float()
-    squared = torch.cdist(cells.rows, centers).square()
+    sample = rows[torch.randperm(len(rows), generator=generator)[:SAMPLE_ROWS]]
+    kmeans = KMeans(min(count, len(sample)), init="k-means++", restarts=1, max_iter=MAX_ITER, seed=seed)
+    centers = kmeans.fit(sample).cluster_centers_.float()
+    squared = torch.cdist(rows, centers).square()
     labels = squared.argmin(1)
     squared -= squared.amin(1, keepdim=True)
     soft = torch.softmax(-squared / (SOFTNESS * squared.mean()).clamp(min=1e-12), dim=1)

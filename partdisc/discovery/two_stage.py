@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -18,9 +19,16 @@ from torch import Tensor
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import RowSample
 from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.object_cells import FineClusters, ObjectCells, collect_cells, find_fine_clusters
+from partdisc.discovery.object_cells import (
+    FineClusters,
+    ObjectCells,
+    collect_cells,
+    find_fine_clusters,
+    leading_coordinates,
+)
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote
 from partdisc.errors import ConfigError, DataError
+from partdisc.threads import spread
 
 SAMPLE_ROWS = 10_000  # from which the classifier learns
 
@@ -46,7 +54,7 @@ class TwoStageClustering(PartDiscoverer):
     method: ClassVar[str] = "two-stage"
 
     fine_clusters: int = 48
-    votes: int = 9
+    votes: int = 25
 
     def _fit_features(self, features: RowsInside) -> None:
         def learn() -> LinearParts:
@@ -76,7 +84,8 @@ class TwoStageClustering(PartDiscoverer):
             )
         count = max(self.fine_clusters, num_parts)
         seeds = range(self.seed * self.votes, (self.seed + 1) * self.votes)
-        return cells, [find_fine_clusters(cells, count, seed) for seed in seeds]
+        work = partial(find_fine_clusters, cells, leading_coordinates(cells), count)
+        return cells, list(spread(work, seeds, torch.device("cpu")))
 
     def _teach(self, cells: ObjectCells, clusterings: Sequence[FineClusters], num_parts: int) -> LinearParts:
         votes = mean_vote(fine.merged(num_parts) for fine in clusterings)

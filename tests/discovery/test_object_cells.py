@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.object_cells import collect_cells, find_fine_clusters
+from partdisc.discovery.object_cells import collect_cells, find_fine_clusters, leading_coordinates
 from partdisc.errors import DataError
 from partdisc.store.features import FeatureSet
 
@@ -55,7 +57,7 @@ def test_layers_weigh_alike_whatever_their_channels():
 def test_fine_clusters_merge_to_the_parts():
     maps, _, image = scenes_of_two_parts()
     cells = collect_cells(inside_of(maps, image))
-    parts = find_fine_clusters(cells, 12, seed=0).merged(2)
+    parts = find_fine_clusters(cells, leading_coordinates(cells), 12, seed=0).merged(2)
     torch.testing.assert_close(parts.sum(1), torch.ones(len(parts)))
     red = torch.from_numpy(cells.colours[:, 1] > cells.colours[:, 1].mean())
     hard = parts.argmax(1)
@@ -64,9 +66,22 @@ def test_fine_clusters_merge_to_the_parts():
     assert hard[red].mode().values != hard[~red].mode().values
 
 
+def test_leading_coordinates_keep_distances_where_few_directions_matter():
+    maps, _, _ = scenes_of_two_parts()
+    cells = collect_cells(inside_of(maps))
+    narrow = leading_coordinates(
+        replace(cells, rows=torch.cat([cells.rows, torch.zeros(len(cells.rows), 90)], 1))
+    )
+    assert narrow.shape == (len(cells.rows), 48)
+    torch.testing.assert_close(
+        torch.cdist(narrow, narrow), torch.cdist(cells.rows, cells.rows), atol=1e-2, rtol=0
+    )
+
+
 def test_no_more_clusters_than_cells():
     maps, _, _ = scenes_of_two_parts(1)
-    found = find_fine_clusters(collect_cells(inside_of(maps)), 1000, seed=0)
+    cells = collect_cells(inside_of(maps))
+    found = find_fine_clusters(cells, leading_coordinates(cells), 1000, seed=0)
     assert len(found.centers) == len(found.soft)
 
 
