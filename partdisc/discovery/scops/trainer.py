@@ -224,8 +224,12 @@ class Trainer:
             tensors = {f"weights.{k}": v for k, v in self.objective.state_dict().items()}
             tensors |= {f"average.{k}": v for k, v in self.average.values.items()}
             tensors |= {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
-            state = {"scaler": self.scaler.state_dict(), "history": self.history, "areas": self.watch.recent}
-            state["parts"] = self.parts
+            state = {
+                "scaler": self.scaler.state_dict(),
+                "history": self.history,
+                "areas": self.watch.recent,
+                "parts": self.parts,
+            }
             write_checkpoint(self.folder, Checkpoint(self.step, tensors, self.made_with, state))
 
     def _resume(self) -> None:
