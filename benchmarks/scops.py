@@ -47,6 +47,7 @@ START = {"steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0}
 OURS = "trained"
 DRAWS = 1000
 DRAWN = 300  # images
+HELD_OUT = 100
 RIVALS = {
     "DFF": ("dff", 1, {"foreground": "none"}),
     "DFF within": ("dff", 0, {"foreground": "auto"}),
@@ -130,12 +131,20 @@ def synthetic(runs: Path, count: int, size: int, most: int) -> Task:
     return Task(both, both, read_annotations(root), 4, False, most)
 
 
-def carparts(data: Path, runs: Path, count: int | None, size: int, most: int) -> Task:
-    """Cars, seven groups of parts and the panels left out: learnt on the first of train, scored on those of test."""
-    root = data / "carparts"
-    annotation = read_groups(root / "groups.json", read_annotations(root / "test" / "annotations.json"))
+def carparts(
+    data: Path, runs: Path, count: int | None, size: int, most: int, *, held_out: bool = False
+) -> Task:
+    """Cars, seven groups of parts and the panels left out: learnt on the first of train, scored on those of test.
+
+    With `held_out` scored on the last of train instead: settings are not chosen on test.
+    """
+    root, split = data / "carparts", "train" if held_out else "test"
+    annotation = read_groups(root / "groups.json", read_annotations(root / split / "annotations.json"))
     learnt = extracted(list_images(root / "train" / "images", limit=count), size, runs, "carparts_train")
-    scored = extracted(list_images(root / "test" / "images"), size, runs, "carparts_test")
+    images = list_images(root / split / "images")
+    if held_out:
+        images = ImageList(images.root, images.records[-HELD_OUT:])
+    scored = extracted(images, size, runs, "carparts_held_out" if held_out else "carparts_test")
     return Task(learnt, scored, annotation, annotation.num_parts + 1, True, most)
 
 
@@ -222,6 +231,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["synthetic", "ablation", "views"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--images", type=int, help="to learn from; default 300 drawn ones, all cars of train")
+    parser.add_argument("--held-out", action="store_true", help="cars: score the last 100 of train")
     parser.add_argument("--scored", type=int, default=300, metavar="N", help="score the first N images only")
     parser.add_argument("--image-size", type=int, default=448)
     parser.add_argument("--training", type=json.loads, default={}, help="JSON: settings in place of fast's")
