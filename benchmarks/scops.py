@@ -64,6 +64,7 @@ ABLATION: dict[str, dict[str, Any]] = {
     "without semantic consistency": {"semantic": 0.0},
     "without orthonormality": {"orthonormality": 0.0},
     "without the foreground term": {"foreground": 0.0},
+    "from k-means": {"start": "kmeans"},
     "from DFF": {"start": "dff"},
     "from random weights": {"start": "random", "learning_rate": 1e-3, "stop_on_collapse": False},
     "without a foreground": {"stage": "none"},
@@ -231,6 +232,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["synthetic", "ablation", "views"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--images", type=int, help="to learn from; default 300 drawn ones, all cars of train")
+    parser.add_argument("--arms", nargs="+", choices=ABLATION, default=list(ABLATION), metavar="ARM")
     parser.add_argument("--held-out", action="store_true", help="cars: score the last 100 of train")
     parser.add_argument("--scored", type=int, default=300, metavar="N", help="score the first N images only")
     parser.add_argument("--image-size", type=int, default=448)
@@ -252,8 +254,8 @@ def main() -> None:
         if "views" in options.only:
             bench.trained("trained, mirrored views averaged", {"view_flip": True}, options.seeds[0])
         if "ablation" in options.only:
-            for arm, changes in ABLATION.items():
-                bench.trained(arm, changes, options.seeds[0])
+            for arm in options.arms:
+                bench.trained(arm, ABLATION[arm], options.seeds[0])
 
 
 def bench_of(name: str, task: Task, options: argparse.Namespace) -> Bench:

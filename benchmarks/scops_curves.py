@@ -76,7 +76,8 @@ def draw(curves: dict[str, Any]) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, len(curves), figsize=(4.5 * len(curves), 5), sharex="col", squeeze=False)
+    size = (1.5 + 4 * len(curves), 5)
+    figure, axes = plt.subplots(2, len(curves), figsize=size, sharex="col", squeeze=False)
     for (name, found), (above, below) in zip(curves.items(), axes.T, strict=True):
         steps = [line["step"] for line in found["losses"]]
         for term in TERMS:
@@ -92,7 +93,7 @@ def draw(curves: dict[str, Any]) -> None:
     axes[0, 0].set(ylabel="loss times weight")
     axes[1, 0].set(ylabel="score (dashed: two-stage)")
     for row in axes:
-        row[-1].legend(fontsize=7)
+        row[-1].legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     FIGURE.parent.mkdir(exist_ok=True)
     figure.tight_layout()
     figure.savefig(FIGURE, dpi=90)

@@ -25,7 +25,7 @@ import torch
 from partdisc.data import list_images
 from partdisc.data.synthetic import draw
 from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
-from partdisc.discovery.scops.batches import Batch, TrainingData
+from partdisc.discovery.scops.batches import Batch, Stream, TrainingData
 from partdisc.discovery.scops.config import ScopsConfig
 from partdisc.discovery.scops.network import AtrousHead, Segmenter, trainable_encoder
 from partdisc.discovery.scops.objective import Objective
@@ -94,8 +94,9 @@ def seconds(run: Callable[[], Any], device: str) -> float:
 def measure(name: str, batch_size: int, size: int, repeats: int, device: str) -> dict[str, Any]:
     """Steps and networks in turns, then the parts of a step one by one."""
     trainer = make_trainer(KINDS[name], batch_size, size, device)
-    planned = [trainer.stream.positions(step, 0, 1) for step in range(2 * repeats + 4)]
-    batches = trainer.data.iterate(planned, trainer.stream)
+    stream = Stream(len(trainer.data), trainer.config.batch_size, trainer.seed)
+    planned = [stream.positions(step, 0, 1) for step in range(2 * repeats + 4)]
+    batches = trainer.data.iterate(planned, stream)
     ready = next(batches).to(trainer.device)
     alone = networks_alone(trainer, ready)
     for warm in (alone, lambda: trainer._train_step(trainer.objective, batches)):
