@@ -35,7 +35,9 @@ def freed_memory_kept() -> Iterator[bool]:
 
 
 def _set_thresholds(mapped: int, trimmed: int) -> bool:
-    if any(name in os.environ for name in CHOSEN_BY_USER):
+    if any(name in os.environ for name in CHOSEN_BY_USER) or "glibc.malloc" in os.environ.get(
+        "GLIBC_TUNABLES", ""
+    ):
         return False
     mallopt = _glibc("mallopt")
     return bool(mallopt and mallopt(_MMAP_THRESHOLD, mapped) and mallopt(_TRIM_THRESHOLD, trimmed))

@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     method.add_argument(
         "--fine-clusters", type=int, metavar="N", help="two-stage: clusters before merging (48)"
     )
-    method.add_argument("--votes", type=int, metavar="N", help="two-stage: clusterings that vote (9)")
+    method.add_argument("--votes", type=int, metavar="N", help="two-stage: clusterings that vote (25)")
     method.add_argument("--signed", help="dff: features below zero: auto, split, relu or error")
     method.add_argument("--solver", help="dff: hals or mu")
     method.add_argument(

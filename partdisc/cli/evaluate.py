@@ -116,12 +116,12 @@ def run(options: dict[str, Any], command: list[str]) -> None:
 
 
 def _equivariance(options: dict[str, Any], command: list[str]) -> Iterator[str]:
-    from partdisc.cli.evaluation.equivariance import (
-        evaluate_equivariance,
-    )  # torch takes seconds to import; --help need not wait
+    # torch takes seconds to import; --help need not wait
+    from partdisc.cli.evaluation.equivariance import evaluate_equivariance
     from partdisc.cli.evaluation.runs import places_of
+    from partdisc.store.collection import members_of
 
-    runs = [Path(folder) for folder in options["runs"]]
+    runs = members_of([Path(folder) for folder in options["runs"]])
     for folder, place in zip(runs, places_of(runs, options.get("out")), strict=True):
         yield evaluate_equivariance(
             folder,
@@ -134,9 +134,8 @@ def _equivariance(options: dict[str, Any], command: list[str]) -> Iterator[str]:
 
 
 def _scores(options: dict[str, Any], command: list[str]) -> Iterator[str]:
-    from partdisc.cli.evaluation.runs import (
-        evaluate_runs,
-    )  # torch takes seconds to import; --help need not wait
+    # torch takes seconds to import; --help need not wait
+    from partdisc.cli.evaluation.runs import evaluate_runs
 
     options["controls"] = not options.pop("no_controls", False)
     yield from evaluate_runs(
@@ -168,6 +167,8 @@ def _check(options: dict[str, Any]) -> None:
         if value is not None and (not isinstance(value, int) or value < lowest):
             raise ConfigError(f"Expected --{name} of at least {lowest}, but got {value!r}.")
     _check_views(options)
+    if len({Path(folder) for folder in options["runs"]}) < len(options["runs"]):
+        raise ConfigError("Expected every RUN once, but one is named twice.")
     if options.get("against") and options.get("matching"):
         raise ConfigError("Expected --against without --matching: both runs are matched in every draw.")
     if options.get("against") and len(options["runs"]) > 1:

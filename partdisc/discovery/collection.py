@@ -181,7 +181,8 @@ class _Members:
                 raise DataError(f"It holds no usable image. {reasons[0] if reasons else ''}".strip())
             self._make_run(name, images, backbone, masks)
         except DataError as error:
-            if self.settings.strict:
+            # one process may be alone in meeting it: the others would wait for it in this folder for ever
+            if self.settings.strict or (images.records and self.processes.world > 1):
                 raise DataError(f"{name}: {error}") from error
             self._settle(name, SKIPPED, str(error))
             self._say(f"warning: the folder {name} is skipped. {error}")

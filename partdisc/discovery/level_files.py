@@ -55,8 +55,8 @@ def write_levels(
     processes.wait()
     if processes.first:
         for found in todo:
-            write_index(found)
             write_sheet(found, found.folder.parent / "figures")
+            write_index(found)  # the last of a level's files: where it is, the level is finished
         write_tree_figure(root, tree, [*sets, masks])
         write_tree(root, tree)
 

@@ -93,7 +93,7 @@ class DiscoverSettings:
         if self.apply is not None:
             self._check_apply()
         elif self.levels is not None:
-            check_levels(self.levels, self.num_parts)
+            object.__setattr__(self, "levels", check_levels(self.levels, self.num_parts))
         check_foreground(self.foreground)
         if self.refine not in REFINEMENTS:
             raise ConfigError(f"Expected --refine of {', '.join(REFINEMENTS)}, but got {self.refine!r}.")

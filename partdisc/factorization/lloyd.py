@@ -1,7 +1,8 @@
 """Lloyd's algorithm over row blocks: one read of X for each iteration.
 
 A block's distances ‖x − c‖² = ‖x‖² − 2⟨x, c⟩ + ‖c‖² come from one matrix product; ‖x‖² is found once. Of the nearest
-centre only the label is kept, and the sums of each cluster are added up in float64 while the block is in the cache.
+centre only the label is kept, and the sums of each cluster are added up while the block is in the cache; those of
+the blocks are added up in float64.
 """
 
 from __future__ import annotations

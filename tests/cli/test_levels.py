@@ -51,9 +51,9 @@ def test_a_level_is_scored_drawn_named_and_exported_like_a_run(run, annotated, c
 
 
 def test_settings_name_the_levels_and_resume_asks_for_the_same(run, annotated, capsys):
-    assert json.loads((run / "run.json").read_text())["settings"]["levels"] == [3, 2]
+    assert json.loads((run / "run.json").read_text())["settings"]["levels"] == [2, 3]
     assert discover(annotated, run, "--num-parts", 6, "--levels", 2, "--resume") == 2
-    assert "levels ([3, 2] there, [2] now)" in capsys.readouterr().err
+    assert "levels ([2, 3] there, [2] now)" in capsys.readouterr().err
 
 
 def test_overwriting_without_levels_leaves_none(run, annotated, tmp_path):

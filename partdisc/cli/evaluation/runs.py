@@ -50,8 +50,6 @@ def evaluate_runs(
         there are several.
     """
     how = Plan(**plan)
-    if len(set(runs)) < len(runs):
-        raise ConfigError("Expected every RUN once, but one is named twice.")
     places = _places_together(runs, out) if together else places_of(runs, out)
     truth = read_annotations(annotations, **{"overlap": how.rules.overlap, **reading})
     images = Path(reading["images"]) if reading.get("images") else None
