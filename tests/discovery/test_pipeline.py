@@ -231,7 +231,7 @@ def test_broken_images_are_listed_with_the_reason_and_strict_makes_them_an_error
             ConfigError,
             "no --foreground or --backbone or --layer or --weights beside --apply",
         ),
-        ({"method": "magic"}, ConfigError, "dff, kmeans"),
+        ({"method": "magic"}, ConfigError, "kmeans, two-stage"),
         (
             {"method": "kmeans", "options": {"signed": "relu"}},
             ConfigError,
