@@ -218,9 +218,8 @@ class _Members:
         self._record("done")
         self.processes.wait()
         if skipped:
-            self._say(
-                f"{len(skipped)} folders were skipped: {_first(skipped)} All are listed in collection.json."
-            )
+            count = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
+            self._say(f"{count} skipped: {_first(skipped)} All are listed in collection.json.")
 
     def _record(self, status: str = "running", **values: Any) -> None:
         if self.processes.first:
