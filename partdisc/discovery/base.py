@@ -23,6 +23,7 @@ from torch import Tensor
 
 from partdisc.data import ImageList, list_images
 from partdisc.discovery.choosing import PartsChoice, RowSample, choose, parse_num_parts
+from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.inside import (
     NONE,
     Masks,
@@ -411,23 +412,3 @@ def as_feature_set(features: FeatureSet | Sequence[Tensor | np.ndarray]) -> Feat
     return FeatureSet.from_maps(
         [torch.as_tensor(np.asarray(m) if not isinstance(m, Tensor) else m) for m in features]
     )
-
-
-def resolve_device(device: str | torch.device) -> torch.device:
-    """The device a name stands for; "auto" is CUDA or MPS where there is one.
-
-    Raises:
-        ConfigError: if this machine has no such device.
-    """
-    if str(device) == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise ConfigError(
-            f"Expected a device of this machine (auto, cpu, cuda, mps), but got {device}."
-        ) from error
-    return found

@@ -13,7 +13,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from partdisc.discovery.base import PartDiscoverer, resolve_device
+from partdisc.discovery.base import PartDiscoverer
+from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import (
     BLOCK_ROWS,

@@ -12,7 +12,7 @@ from typing import Any
 from partdisc.data import ImageList, list_images
 from partdisc.data.folders import Folders, by_folder
 from partdisc.data.remote import to_text
-from partdisc.discovery.base import resolve_device
+from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.inside import names_masks
 from partdisc.discovery.opening import check_place, opened
 from partdisc.discovery.pipeline import Pipeline

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from partdisc.discovery.base import resolve_device
+from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.factors import FactorDiscoverer
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import FeatureScaling, channel_statistics, non_negative_scaling

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from partdisc.discovery.base import PartDiscoverer, as_feature_set
 from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks
+from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, unit_scaling
 from partdisc.factorization import TensorBlocks
 from partdisc.factorization.activations import solve_activations
 from partdisc.factorization.blocks import open_blocks
@@ -41,9 +41,9 @@ class FactorDiscoverer(PartDiscoverer):
         relative_error_: ‖X − WH‖ / ‖X‖.
     """
 
-    @abstractmethod
     def _scale(self, features: RowsInside) -> FeatureScaling:
-        """How features enter the factorization."""
+        """How features enter the factorization: whole, with their zero, channels alike in size."""
+        return unit_scaling(channel_statistics(features))
 
     @abstractmethod
     def _solver(self) -> BasisModel:

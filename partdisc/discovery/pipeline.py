@@ -14,8 +14,9 @@ from typing import Any
 
 from partdisc.data import ImageList, list_images
 from partdisc.data.remote import to_text
-from partdisc.discovery.base import PartDiscoverer, resolve_device
+from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import parse_num_parts
+from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.figures import write_choice, write_figures
 from partdisc.discovery.inside import names_masks
 from partdisc.discovery.labelling import write_parts

@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from partdisc.discovery.base import resolve_device
+from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.factors import FactorDiscoverer
-from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.scaling import FeatureScaling, channel_statistics, unit_scaling
 from partdisc.factorization import ConvexNMF, SemiNMF
 
 
@@ -48,9 +46,6 @@ class SemiFeatureFactorization(FactorDiscoverer):
     init: str = "kmeans"
     max_iter: int = 200
     tol: float = 1e-4
-
-    def _scale(self, features: RowsInside) -> FeatureScaling:
-        return unit_scaling(channel_statistics(features))
 
     def _solver(self) -> SemiNMF:
         return SemiNMF(
@@ -94,9 +89,6 @@ class ConvexFeatureFactorization(FactorDiscoverer):
     num_anchors: int = 64
     max_iter: int = 200
     tol: float = 1e-4
-
-    def _scale(self, features: RowsInside) -> FeatureScaling:
-        return unit_scaling(channel_statistics(features))
 
     def _solver(self) -> ConvexNMF:
         return ConvexNMF(

@@ -95,13 +95,12 @@ class KMeans(Estimator):
         check_count("max_iter", self.max_iter)
         check_number("tol", self.tol)
         reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
-        survey(reader, signed=True)
+        norms = row_norms(reader)
         if (rows := reader.place()[1]) < self.num_clusters:
             raise DataError(
                 f"Expected at least as many rows as clusters, but got {rows} rows for "
                 f"num_clusters={self.num_clusters}. Lower it, or add images."
             )
-        norms = row_norms(reader)
         starts = self._starts(reader)
         best = lloyd(reader, norms, next(starts), self.max_iter, self.tol)
         for start in starts:
@@ -128,6 +127,7 @@ class KMeans(Estimator):
     def transform(self, X: Any) -> Any:
         """Distances of the rows of X to all centres, (M, K)."""
         reader, centers = self._open(X)
+        survey(reader, signed=True)
         distances = torch.empty(reader.shape[0], len(centers), dtype=reader.dtype, device=reader.device)
         for rows, block in reader:
             distances[rows] = squared_distances(block, centers).sqrt_()
@@ -155,7 +155,6 @@ class KMeans(Estimator):
     def _open(self, X: Any) -> tuple[BlockReader, torch.Tensor]:
         self._check_fitted("cluster_centers_")
         reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
-        survey(reader, signed=True)
         centers = torch.as_tensor(self.cluster_centers_).to(device=reader.device, dtype=reader.dtype)
         if reader.shape[1] != centers.shape[1]:
             raise DataError(

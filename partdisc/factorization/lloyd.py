@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from partdisc.factorization.blocks import BlockReader
+from partdisc.factorization.checks import check_finite
 from partdisc.factorization.sampling import pick_rows
 from partdisc.threads import spread
 
@@ -61,19 +62,27 @@ class RowNorms:
 
 
 def row_norms(reader: BlockReader) -> RowNorms:
-    """Read X once for its rows' norms and its columns' variance."""
+    """Read X once for its rows' norms and its columns' variance.
+
+    Raises:
+        DataError: if X holds NaN or infinity.
+    """
     squares = reader.columns(1)[0]
     total = torch.zeros(reader.shape[1], dtype=torch.float64, device=reader.device)
 
-    def visit(item: tuple[slice, torch.Tensor]) -> torch.Tensor:
-        rows, block = item
-        squares[rows] = torch.linalg.vector_norm(block, dim=1).square()
-        return block.sum(dim=0)
+    square = torch.zeros((), dtype=torch.float64, device=reader.device)
 
-    for share in spread(visit, reader, reader.device):
-        total += share
-    square = squares.sum(dtype=torch.float64)
+    def visit(item: tuple[slice, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        rows, block = item
+        norms = torch.linalg.vector_norm(block, dim=1)
+        squares[rows] = norms.square()
+        return block.sum(dim=0), norms.double().square().sum()
+
+    for of_total, of_square in spread(visit, reader, reader.device):
+        total += of_total
+        square += of_square
     reader.processes.add_up(total, square)
+    check_finite(square.item())
     M = reader.place()[1]
     return RowNorms(squares, max(0.0, (square / M - (total / M).square().sum()).item() / len(total)))
 

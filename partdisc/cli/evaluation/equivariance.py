@@ -9,7 +9,7 @@ import numpy as np
 
 from partdisc.data.remote import to_url
 from partdisc.discovery import load_discoverer
-from partdisc.discovery.base import resolve_device
+from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.equivariance import Equivariance, equivariance_error
 from partdisc.discovery.inside import names_masks
 from partdisc.discovery.labelling import is_refined

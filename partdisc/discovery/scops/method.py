@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from partdisc.data import ImageList, ImageRecord
-from partdisc.discovery.base import PartDiscoverer, resolve_device
+from partdisc.discovery.base import PartDiscoverer
+from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.inside import (
     INSIDE,
     NONE,

@@ -1,0 +1,27 @@
+"""Where a method computes."""
+
+from __future__ import annotations
+
+import torch
+
+from partdisc.errors import ConfigError
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device a name stands for; "auto" is CUDA or MPS where there is one.
+
+    Raises:
+        ConfigError: if this machine has no such device.
+    """
+    if str(device) == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise ConfigError(
+            f"Expected a device of this machine (auto, cpu, cuda, mps), but got {device}."
+        ) from error
+    return found
