@@ -3,43 +3,48 @@
     python benchmarks/choosing.py --data ../shared/data --synthetic SYN [--only carparts ccp car bird] [--limit 30]
 
 SYN is a set made by `partdisc make-synthetic SYN --num-images 660`; of each super-category the first --limit train
-images are taken, of carparts the test images, of ccp the first 100 test images. The target is the smallest K of 2..16
-whose part mIoU is within .02 of the best; masks are not refined. Features and foreground are made once a set.
-Results go to results/choosing.json as each set ends (sets there already are kept), the figure to
-results/choosing.png.
+images are taken, of carparts and ccp the first 100 of the --split. Each K of 2..16 is tried with the default method
+and each seed; features are made once a set. Results go to results/choosing.json as each set ends (sets there already
+are kept), the figure beside it; the tables of choosing_report.py are printed. Other images than those by which the
+rule was made: --split train, SYN with --seed 1, --results results/choosing_others.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import cv2
+import numpy as np
+from choosing_report import COUNTS, draw, summarise, tables
 
-from partdisc.data import list_images
+from partdisc.data import ImageList, list_images
 from partdisc.data.annotations import AnnotationSet, read_annotations
 from partdisc.discovery import TwoStageClustering
+from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import RowSample
-from partdisc.discovery.inside import RowsInside
+from partdisc.discovery.inside import RowsInside, small_images
+from partdisc.discovery.labelling import refined
+from partdisc.discovery.recurrence import measure_support
 from partdisc.metrics import PartEvaluator
-from partdisc.render.canvas import drawing_style, new_figure, save_figure
+from partdisc.store.features import FeatureSet
 
 HERE = Path(__file__).parent
-RESULTS, FIGURE = HERE / "results" / "choosing.json", HERE / "results" / "choosing.png"
-COUNTS = range(2, 17)
-WITHIN = 0.02
+RESULTS = HERE / "results" / "choosing.json"
 LONG_SIDE = 320  # at which labels are compared
 
 
-def annotated_sets(data: Path, synthetic: Path, limit: int) -> dict[str, tuple[AnnotationSet, int]]:
-    """Name -> annotation and how many of its images."""
+def annotated_sets(
+    data: Path, synthetic: Path, limit: int, split: str
+) -> dict[str, tuple[AnnotationSet, int]]:
+    """Name -> annotation and how many of its images; the split is that of the photographs."""
+    cars = data / "carparts"
     found = {
         "carparts": (
-            read_annotations(data / "carparts/test/annotations.json", groups=data / "carparts/groups.json"),
+            read_annotations(cars / split / "annotations.json", groups=cars / "groups.json"),
             100,
         ),
         "ccp": (
@@ -47,7 +52,7 @@ def annotated_sets(data: Path, synthetic: Path, limit: int) -> dict[str, tuple[A
                 data / "ccp",
                 labels=data / "ccp/labels.json",
                 groups=data / "ccp/groups.json",
-                split=f"{data / 'ccp/splits.json'}:test",
+                split=f"{data / 'ccp/splits.json'}:{split}",
             ),
             100,
         ),
@@ -57,7 +62,8 @@ def annotated_sets(data: Path, synthetic: Path, limit: int) -> dict[str, tuple[A
     return found | {name.lower(): (drawn, limit) for name in sorted(names)}
 
 
-def measure(name: str, annotations: AnnotationSet, limit: int, seed: int) -> dict:
+def measure(name: str, annotations: AnnotationSet, limit: int, seeds: Sequence[int]) -> dict:
+    """What each seed sees and scores."""
     wanted = [
         i
         for i in annotations.images
@@ -65,55 +71,50 @@ def measure(name: str, annotations: AnnotationSet, limit: int, seed: int) -> dic
     ][:limit]
     images = list_images([annotations.image_path(image) for image in wanted])
     by_name = {Path(image.file_name).name: image for image in wanted}
-    method = TwoStageClustering("auto", foreground="auto", seed=seed)
-    start = time.perf_counter()
-    features = method.extract(images)
-    extraction = time.perf_counter() - start
+    features = TwoStageClustering(4).extract(images)
+    targets = [reduced(annotations.labels(by_name[Path(entry.id).name])) for entry in features.entries]
+    found = [measure_seed(images, features, targets, annotations, seed) for seed in seeds]
+    return {"images": len(features), "seeds": dict(zip(map(str, seeds), found, strict=True))}
+
+
+def reduced(labels: np.ndarray) -> np.ndarray:
+    """Labels at the size at which they are compared."""
+    scale = LONG_SIDE / max(labels.shape)
+    return cv2.resize(labels, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+
+
+def measure_seed(
+    images: ImageList, features: FeatureSet, targets: list, annotations: AnnotationSet, seed: int
+) -> dict:
+    """For each K what an object shows of the parts, and the part mIoU of plain and of refined masks."""
+    method = TwoStageClustering(4, seed=seed)
     method.learn(images, features)
-    inside = RowsInside(features, method.foreground_)
-    start = time.perf_counter()
-    method._choose(inside, RowSample(inside))
-    choosing = time.perf_counter() - start
-    targets = [annotations.labels(by_name[Path(entry.id).name]) for entry in features.entries]
-    curve = [score(trial, features, targets, annotations) for trial in method._trials(inside, None, COUNTS)]
-    best = max(curve)
-    return {
-        "images": len(features),
-        "chosen": method.num_parts_,
-        "target": next(k for k, value in zip(COUNTS, curve, strict=True) if value >= best - WITHIN),
-        "part_miou": curve,
-        "recurring": [support.recurring for support in method.choice_.supports],
-        "seconds": {"extraction": extraction, "choosing": choosing},
-    }
+    inside = RowsInside(features, method.foreground_, None, small_images(features, images, pixels=1))
+    sample, load = RowSample(inside), small_images(features, images)
+    pictures = [load(i) for i in range(len(features))]
+    found: dict = {"effective": [], "plain": [], "part_miou": []}
+    for trial in method._trials(inside, sample, COUNTS):
+        support = measure_support(trial._part_scores(sample.rows), sample.owners)
+        plain, fine = score(trial, features, pictures, targets, annotations)
+        found["effective"].append(round(support.effective, 2))
+        found["plain"].append(plain)
+        found["part_miou"].append(fine)
+    return found
 
 
-def score(method: TwoStageClustering, features: Sequence, targets: list, annotations: AnnotationSet) -> float:
-    evaluator = PartEvaluator(method.num_parts_, annotations.part_names)
-    for maps, target in zip(method.iter_maps(features), targets, strict=True):
-        scale = LONG_SIDE / max(target.shape)
-        small = cv2.resize(target, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
-        evaluator.update(maps.to_labels(small.shape), small)
-    return evaluator.compute().part_miou
-
-
-def draw(results: dict) -> None:
-    sets = results["sets"]
-    columns = 4
-    with drawing_style():
-        figure = new_figure(180, 38 * -(-len(sets) // columns) + 6)
-        figure.set_layout_engine("constrained")
-        panels = figure.subplots(-(-len(sets) // columns), columns, squeeze=False).ravel()
-        for axes, (name, found) in zip(panels, sets.items(), strict=False):
-            axes.axvspan(found["target"] - 2, found["target"] + 2, color="0.9")
-            axes.plot(COUNTS, found["part_miou"], marker="o", markersize=2)
-            axes.axvline(found["chosen"], color="tab:red", linewidth=1)
-            axes.set(title=f"{name}: auto {found['chosen']}, target {found['target']}", xlim=(1.5, 16.5))
-            axes.set_ylim(bottom=0)
-        for axes in panels[len(sets) :]:
-            axes.set_axis_off()
-        figure.supxlabel("number of parts K")
-        figure.supylabel("part mIoU")
-    save_figure(figure, FIGURE, dpi=130)
+def score(
+    method: PartDiscoverer,
+    features: FeatureSet,
+    pictures: list,
+    targets: list,
+    annotations: AnnotationSet,
+) -> tuple[float, float]:
+    """Part mIoU of plain and of refined masks."""
+    plain, fine = (PartEvaluator(method.num_parts_, annotations.part_names) for _ in range(2))
+    for maps, picture, target in zip(method.iter_maps(features), pictures, targets, strict=True):
+        plain.update(maps.to_labels(target.shape), target)
+        fine.update(refined(maps, picture).to_labels(target.shape), target)
+    return plain.compute().part_miou, fine.compute().part_miou
 
 
 def main() -> None:
@@ -124,18 +125,23 @@ def main() -> None:
     parser.add_argument("--synthetic", type=Path, required=True)
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--limit", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--split", choices=("test", "train"), default="test")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"sets": {}}
-    for name, (truth, limit) in annotated_sets(options.data, options.synthetic, options.limit).items():
+    results = json.loads(options.results.read_text()) if options.results.exists() else {"sets": {}}
+    sets = annotated_sets(options.data, options.synthetic, options.limit, options.split)
+    for name, (truth, limit) in sets.items():
         if name in results["sets"] or (options.only and name not in options.only):
             continue
         results["date"] = date.today().isoformat()
-        results["sets"][name] = found = measure(name, truth, limit, options.seed)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        print(name, "chosen", found["chosen"], "target", found["target"], flush=True)
-        print(" ", " ".join(f"{value:.3f}" for value in found["part_miou"]), flush=True)
-    draw(results)
+        results["sets"][name] = measure(name, truth, limit, options.seeds)
+        options.results.write_text(json.dumps(results, indent=1) + "\n")
+        print(name, "measured", flush=True)
+    results["summary"] = summarise(results["sets"])
+    options.results.write_text(json.dumps(results, indent=1) + "\n")
+    draw(results, options.results.with_suffix(".png"))
+    print(tables(results))
 
 
 if __name__ == "__main__":

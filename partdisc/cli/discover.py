@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--num-parts",
         type=_number_or_auto,
         metavar="K|auto",
-        help="how many parts; auto (2 to 16) or auto:A-B (experimental): the most that recur from image to image",
+        help="how many parts; auto, or auto:A-B, chooses: the usual 4, or a few more or fewer if the images say so",
     )
     parser.add_argument(
         "--levels",

@@ -66,7 +66,7 @@ class PartDiscoverer(ABC):
     """Base of all discovery methods; scikit-learn's contract for estimators.
 
     Args:
-        num_parts: K; "auto", or "auto:2-16", is the largest K whose parts recur from image to image.
+        num_parts: K; "auto", or "auto:2-16", chooses it: see `partdisc.discovery.choosing`.
         backbone: a name for `create_backbone`, or a `Backbone`.
         layers: layers of the backbone; see `Backbone`.
         weights: weights of the backbone: "auto", "random", or a file.

@@ -1,4 +1,10 @@
-"""`num_parts="auto"`: the largest K whose parts recur (see `recurrence`)."""
+"""`num_parts="auto"`: as many parts as people usually name, and some way from there to what the images say.
+
+What the images say is the last K of whose parts an object shows half (see `recurrence`). Alone that is too rough a
+guide: features tell more parts apart than people name of one thing, and fewer of another. Annotators name few parts
+of nearly everything (PartImageNet's 11 super-categories have 2 to 5, the median is 4). So K lies between the two, on
+a logarithmic scale a third of the way from the latter to the former.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +17,15 @@ import torch
 from torch import Tensor
 
 from partdisc.discovery.inside import INSIDE, RowsInside
-from partdisc.discovery.recurrence import EVEN_SHARE, IMAGES, STRAYS, PartSupport
+from partdisc.discovery.recurrence import PartSupport
 from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.grids import evenly
 from partdisc.parts import MAX_PARTS
 
 RANGE = (2, 16)
+TYPICAL = 4  # parts that people name
+SHOWN = 0.5  # share of the parts that an object must show
+WEIGHT = 1 / 3  # of the images beside what is typical
 SAMPLE_IMAGES = 128  # evenly spaced
 SAMPLE_CELLS = 64  # of each image, evenly spaced
 
@@ -27,27 +36,38 @@ class PartsChoice:
 
     Attributes:
         num_parts: K.
+        shown: the largest K of whose parts an object shows enough.
         supports: what the images say to each number of parts that was tried, fewest first.
     """
 
     num_parts: int
+    shown: int
     supports: tuple[PartSupport, ...]
 
     def sentence(self) -> str:
         """The reason, in one sentence."""
-        by_count = {support.num_parts: support for support in self.supports}
-        chosen, further = by_count[self.num_parts], by_count.get(self.num_parts + 1)
-        text = f"{self.num_parts} parts chosen: {chosen.recurring} of them recur"
-        if further is None:
-            return f"{text}, and no more were tried."
-        return f"{text}, of {further.num_parts} parts only {further.recurring} would."
+        why = {
+            self.supports[0].num_parts: "the fewest tried",
+            self.supports[-1].num_parts: "the most tried, of which an object here shows half as well",
+        }.get(self.shown, "the most of which an object here shows half")
+        return f"{self.num_parts} parts chosen: between {self._typical}, which is typical, and {self.shown}, {why}."
+
+    @property
+    def _typical(self) -> int:
+        return typical_within(self.supports[0].num_parts, self.supports[-1].num_parts)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for a file."""
         curve = [
-            {"num_parts": s.num_parts, "recurring": s.recurring, "seen": list(s.seen)} for s in self.supports
+            {
+                "num_parts": s.num_parts,
+                "effective": s.effective,
+                "recurring": s.recurring,
+                "seen": list(s.seen),
+            }
+            for s in self.supports
         ]
-        rule = {"even_share": EVEN_SHARE, "images": IMAGES, "strays": STRAYS}
+        rule = {"typical": self._typical, "weight": WEIGHT, "shown_share": SHOWN, "shown": self.shown}
         return {"num_parts": self.num_parts, "reason": self.sentence(), "rule": rule, "curve": curve}
 
 
@@ -74,13 +94,41 @@ def parse_num_parts(value: Any) -> tuple[int, int]:
 
 
 def choose(supports: Sequence[PartSupport]) -> PartsChoice:
-    """The largest number of parts up to which every number is supported; the smallest tried, if that is not."""
-    chosen = supports[0].num_parts
-    for support in supports:
-        if not support.supported:
+    """The number of parts to take, of those tried without a gap, fewest first."""
+    curve = [(support.num_parts, support.effective) for support in supports]
+    return PartsChoice(*number_between(curve), tuple(supports))
+
+
+def number_between(
+    curve: Sequence[tuple[int, float]],
+    *,
+    typical: int = TYPICAL,
+    weight: float = WEIGHT,
+    shown: float = SHOWN,
+) -> tuple[int, int]:
+    """K between what is typical and what is shown, and the latter.
+
+    Args:
+        curve: (K, how many parts an object effectively shows) for each K tried, fewest first.
+        typical: number of parts expected before the images are seen.
+        weight: of the images beside that, from 0 to 1.
+        shown: share of its parts that an object must show.
+
+    >>> number_between([(2, 2.0), (3, 2.7), (4, 3.2), (5, 3.4), (6, 3.5), (7, 3.6), (8, 3.6)])
+    (5, 7)
+    """
+    supported = curve[0][0]
+    for num_parts, effective in curve:
+        if effective < shown * num_parts:
             break
-        chosen = support.num_parts
-    return PartsChoice(chosen, tuple(supports))
+        supported = num_parts
+    typical = typical_within(curve[0][0], curve[-1][0], typical)
+    return round(typical ** (1 - weight) * supported**weight), supported
+
+
+def typical_within(lowest: int, highest: int, typical: int = TYPICAL) -> int:
+    """The number of parts nearest to the typical one that a range allows."""
+    return min(max(typical, lowest), highest)
 
 
 class RowSample:

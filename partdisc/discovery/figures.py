@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from partdisc.data import decode_image
-from partdisc.discovery.choosing import PartsChoice
+from partdisc.discovery.choosing import SHOWN, PartsChoice
 from partdisc.discovery.scaling import CPU
 from partdisc.errors import DataError
 from partdisc.features.extraction import resized_size
@@ -68,9 +68,9 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
 def write_choice(root: Path, choice: PartsChoice) -> None:
     """Write how K was chosen: `num_parts.json` and `figures/num_parts.png`."""
     files.write_json(root / "num_parts.json", choice.to_json(), schema="partdisc/num-parts")
-    points = [(support.num_parts, support.recurring) for support in choice.supports]
+    points = [(support.num_parts, support.effective) for support in choice.supports]
     (root / "figures").mkdir(exist_ok=True)
-    save_figure(choice_figure(points, choice.num_parts), root / "figures" / "num_parts.png", dpi=200)
+    save_figure(choice_figure(points, choice.num_parts, SHOWN), root / "figures" / "num_parts.png", dpi=200)
 
 
 def evenly(items: Sequence[MaskEntry], count: int) -> list[MaskEntry]:

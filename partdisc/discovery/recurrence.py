@@ -2,8 +2,9 @@
 
 A part is something that objects have in common. Of an object with K parts, an even share is 1/K; a part recurs if it
 takes at least half of an even share in at least half of the images. Clusters that are split ever further tell images
-apart (red cars from white ones, left views from right ones) instead of parts of one object, and stop recurring. One
-part may fail to: something has to hold what the foreground stage took for the object.
+apart (red cars from white ones, left views from right ones) instead of parts of one object: they stop recurring, and
+an object shows ever fewer of them. How many it shows is graded: e to the entropy of the parts' shares of an object,
+on average over objects, which is K where each shows all parts in even shares and 1 where each shows one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from torch import Tensor
 
 EVEN_SHARE = 0.5  # of 1/K that a part must take of an object, to be seen in it
 IMAGES = 0.5  # share of images in which a part must be seen, to recur
-STRAYS = 1  # parts that need not recur
 MANY = 20  # images, fewer of which say too little about what recurs to complain of it
 MOST = 8  # numbers named in a complaint
 ALIKE = 0.95  # correlation of two parts' scores from which they are nearly the same
@@ -30,11 +30,13 @@ class PartSupport:
     Attributes:
         seen: for each part the share of images in which it takes at least half of an even share of the object.
         images: how many were asked.
+        effective: how many parts an object shows, from 1 to K.
         alike: pairs of parts, from 1, whose scores rise and fall together.
     """
 
     seen: tuple[float, ...]
     images: int
+    effective: float
     alike: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -51,11 +53,6 @@ class PartSupport:
     def recurring(self) -> int:
         """How many parts recur."""
         return self.num_parts - len(self.rare)
-
-    @property
-    def supported(self) -> bool:
-        """Whether all parts recur, one stray excepted."""
-        return len(self.rare) <= STRAYS
 
     def renumbered(self, order: Sequence[int]) -> PartSupport:
         """The same of parts in another order: new part i + 1 is the old `order[i] + 1`."""
@@ -99,8 +96,9 @@ def measure_support(scores: Tensor, owners: Tensor) -> PartSupport:
         owners: (m,) int64 number of the image of each cell.
 
     >>> scores = torch.eye(3)[[0, 1, 0, 1, 2, 1]]
-    >>> measure_support(scores, torch.tensor([0, 0, 1, 1, 2, 2])).seen
-    (0.6666666666666666, 1.0, 0.3333333333333333)
+    >>> found = measure_support(scores, torch.tensor([0, 0, 1, 1, 2, 2]))
+    >>> found.seen, round(found.effective, 3)
+    ((0.6666666666666666, 1.0, 0.3333333333333333), 2.0)
     """
     K = scores.shape[1]
     owners = owners.unique(return_inverse=True)[1]
@@ -108,7 +106,8 @@ def measure_support(scores: Tensor, owners: Tensor) -> PartSupport:
     cells = torch.bincount(owners * K + scores.argmax(1), minlength=images * K).view(images, K)
     shares = cells / cells.sum(1, keepdim=True)
     seen = (shares >= EVEN_SHARE / K).double().mean(0)
-    return PartSupport(tuple(seen.tolist()), images, _alike(scores.double().numpy()))
+    entropy = torch.special.entr(shares.double()).sum(1).mean()
+    return PartSupport(tuple(seen.tolist()), images, float(entropy.exp()), _alike(scores.double().numpy()))
 
 
 def _alike(scores: np.ndarray) -> tuple[tuple[int, int], ...]:

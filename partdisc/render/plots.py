@@ -99,23 +99,32 @@ def _legend_of(axes: Axes) -> None:
 
 
 def choice_figure(
-    points: Sequence[tuple[int, int]], chosen: int, *, width_mm: float = 85, style: str | None = None
+    points: Sequence[tuple[int, float]],
+    chosen: int,
+    share: float,
+    *,
+    width_mm: float = 85,
+    style: str | None = None,
 ) -> Figure:
-    """How many of K parts recur, for each K that was tried.
+    """How many of K parts an object shows, for each K that was tried.
 
     Args:
-        points: (K, parts that recur).
+        points: (K, parts that an object effectively shows).
         chosen: the K taken.
+        share: of the K parts, that an object should show.
         width_mm: of the whole figure.
         style: a matplotlib style on top of partdisc's.
     """
-    counts, recurring = zip(*points, strict=True)
+    counts, effective = zip(*points, strict=True)
     with drawing_style(style):
         figure = new_figure(width_mm, width_mm * 0.66)
         figure.set_layout_engine("constrained")
         axes = figure.subplots()
         axes.plot(counts, counts, color="0.7", linestyle="--", label="all of them")
-        axes.plot(counts, recurring, marker="o", markersize=3, label="parts that recur")
+        axes.plot(
+            counts, [share * k for k in counts], color="0.7", linestyle=":", label=f"{share:.0%} of them"
+        )
+        axes.plot(counts, effective, marker="o", markersize=3, label="parts an object shows")
         axes.axvline(chosen, color="0.3", linewidth=0.8, label=f"chosen: {chosen}")
         axes.set(xlabel="number of parts K", ylabel="parts")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from partdisc.discovery import FeatureClustering, create_discoverer
-from partdisc.discovery.choosing import RowSample, choose, parse_num_parts
+from partdisc.discovery.choosing import RowSample, choose, number_between, parse_num_parts
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.pipeline import discover
 from partdisc.discovery.recurrence import PartSupport
@@ -64,25 +64,62 @@ def test_too_many_parts_are_complained_of_and_the_right_number_is_not(recwarn):
     FeatureClustering(4, device="cpu").fit_features(objects(images=21))
     assert not [w for w in recwarn if w.category is PartSupportWarning]
     with pytest.warns(PartSupportWarning, match=r"Only \d+ of 12 parts recur"):
-        found = FeatureClustering(12, device="cpu").fit_features(objects(images=21))
-    assert not found.support_.supported
+        FeatureClustering(12, device="cpu").fit_features(objects(images=21))
 
 
-def test_the_largest_number_before_the_first_unsupported_is_chosen():
-    good, stray, bad = (
-        PartSupport((1.0, 0.9), 10),
-        PartSupport((1.0, 0.9, 0.2), 10),
-        PartSupport((1.0, 0.9, 0.2, 0.1), 10),
+def curve(*effective, first=2):
+    return list(enumerate(effective, start=first))
+
+
+def test_the_number_lies_between_the_typical_and_what_objects_show():
+    steep, flat = curve(1.5, 1.6, 1.6, 1.7, 1.7), curve(*(0.9 * k for k in range(2, 17)))
+    assert number_between(steep) == (4, 3)
+    assert number_between(flat) == (6, 16)
+    for typical in (2, 4, 9):
+        for points in (steep, flat):
+            found, shown = number_between(points, typical=typical)
+            assert min(min(typical, 6), shown) <= found <= max(typical, shown)
+
+
+def test_the_weight_says_how_far_the_images_move_the_number():
+    flat = curve(*range(2, 17))
+    found = [number_between(flat, weight=weight)[0] for weight in (0, 0.25, 0.5, 0.75, 1)]
+    assert found == [4, 6, 8, 11, 16]
+
+
+def test_what_is_shown_ends_at_the_first_number_that_is_not():
+    assert number_between(curve(2, 3, 1.9, 5, 6))[1] == 3
+    assert number_between(curve(2, 3, 2.0, 5, 6))[1] == 6
+
+
+def test_a_range_moves_what_is_typical():
+    assert number_between(curve(1.0, 1.0, 1.0, first=6)) == (6, 6)
+    assert number_between(curve(6.0, 7.0, 8.0, first=6)) == (7, 8)
+    assert number_between(curve(1.0, 2.0, first=1)) == (2, 2)
+
+
+def test_a_choice_says_why():
+    supports = [PartSupport((1.0,) * k, 10, effective) for k, effective in curve(2.0, 2.5, 2.6, 2.6, 2.7)]
+    found = choose(supports)
+    assert (found.num_parts, found.shown) == (4, 5)
+    assert found.sentence() == (
+        "4 parts chosen: between 4, which is typical, and 5, the most of which an object here shows half."
     )
-    found = choose([good, stray, bad, PartSupport((1.0,) * 5, 10)])
-    assert found.num_parts == 3
-    assert found.sentence() == "3 parts chosen: 2 of them recur, of 4 parts only 2 would."
-    assert choose([bad]).num_parts == 4
-    assert json.loads(json.dumps(found.to_json()))["curve"][1] == {
-        "num_parts": 3,
-        "recurring": 2,
-        "seen": [1.0, 0.9, 0.2],
-    }
+    kept = json.loads(json.dumps(found.to_json()))
+    assert kept["rule"] == {"typical": 4, "weight": 1 / 3, "shown_share": 0.5, "shown": 5}
+    assert kept["curve"][1] == {"num_parts": 3, "effective": 2.5, "recurring": 3, "seen": [1.0, 1.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("effective", "ending"),
+    [
+        (1.0, "and 3, the fewest tried."),
+        (9.0, "and 5, the most tried, of which an object here shows half as well."),
+    ],
+)
+def test_a_choice_says_that_more_or_fewer_were_not_tried(effective, ending):
+    supports = [PartSupport((1.0,) * k, 10, effective) for k in (3, 4, 5)]
+    assert choose(supports).sentence().endswith(ending)
 
 
 def test_a_sample_knows_whose_rows_it_has():

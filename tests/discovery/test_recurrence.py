@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
+from scipy.stats import entropy
 
 from partdisc.discovery.recurrence import measure_support
 
@@ -33,10 +35,27 @@ def support(rare_parts, images=20):
     return measure_support(scores_of(labels, 2 + rare_parts), torch.tensor(owners))
 
 
-def test_one_stray_is_excepted_and_two_are_not():
-    assert support(1).supported
-    assert not support(2).supported
-    assert support(2).recurring == 2
+def test_an_object_shows_all_parts_or_one():
+    every, one = [0, 1, 2, 3] * 5, [0] * 10 + [1] * 10
+    owners = torch.arange(20) // 4
+    assert measure_support(scores_of(every, 4), owners).effective == pytest.approx(4)
+    assert measure_support(scores_of(one, 4), torch.arange(20) // 10).effective == pytest.approx(1)
+
+
+def test_what_an_object_shows_is_the_perplexity_of_its_parts():
+    rng = np.random.default_rng(0)
+    labels, owners = rng.choice(4, 500, p=[0.5, 0.3, 0.15, 0.05]), rng.integers(0, 20, 500)
+    entropies = [entropy(np.bincount(labels[owners == image])) for image in range(20)]
+    found = measure_support(scores_of(labels, 4), torch.as_tensor(owners))
+    assert found.effective == pytest.approx(np.exp(np.mean(entropies)))
+
+
+def test_parts_that_tell_images_apart_add_nothing_to_what_an_object_shows():
+    whole, owners = np.tile([0, 0, 1, 1], 12), torch.arange(48) // 4
+    split = whole + 2 * (np.arange(48) // 4 % 3)  # of every third image parts of their own
+    before, after = (measure_support(scores_of(x, 6), owners) for x in (whole, split))
+    assert before.effective == pytest.approx(after.effective)
+    assert before.recurring > after.recurring == 0
 
 
 def test_a_complaint_needs_many_images_and_most_parts_rare():
