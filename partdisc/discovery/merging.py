@@ -11,36 +11,49 @@ from torch import Tensor
 
 
 def colour_distances(
-    colours: Sequence[np.ndarray], weights: Sequence[np.ndarray], labels: Sequence[np.ndarray], count: int
+    colours: np.ndarray, weights: np.ndarray, labels: np.ndarray, cells: Sequence[int], count: int
 ) -> np.ndarray:
     """How differently coloured two clusters are where they meet in one image.
 
     Args:
-        colours: (n, 3) CIELAB of the cells of each image's object; see `lab_colours`.
+        colours: (n, 3) CIELAB of the cells of the images' objects, image by image; see `lab_colours`.
         weights: (n,) > 0 of each cell.
         labels: (n,) cluster of each cell.
+        cells: number of cells of each image.
         count: number of clusters.
 
     Returns:
         (count, count) float64: distance of mean colours over the colours' deviation inside the object, averaged
         over images with weight min of the two masses; drawn to the overall mean where little was seen.
     """
-    distances = np.zeros((count, count))
-    total = np.zeros((count, count))
-    for lab, weight, ids in zip(colours, weights, labels, strict=True):
-        if not len(ids):
-            continue
-        mass = np.bincount(ids, weight, count)
-        sums = np.stack([np.bincount(ids, weight * channel, count) for channel in lab.T], axis=1)
-        means = sums / np.maximum(mass, 1e-6)[:, None]
-        spread = np.square(lab - np.average(lab, axis=0, weights=weight)).sum(1)
-        deviation = np.sqrt(np.average(spread, weights=weight)) + 3
-        seen = mass > 1
-        shared = np.minimum(mass[:, None], mass) * seen[:, None] * seen
-        distances += shared * np.sqrt(np.square(means[:, None] - means).sum(2)) / deviation
-        total += shared
+    if not len(labels):
+        return np.zeros((count, count))
+    images = np.repeat(np.arange(len(cells)), cells)
+    deviation = _deviations(colours, weights, images, len(cells)) + 3
+    places = images * count + labels
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        return np.bincount(places, values, len(cells) * count).reshape(len(cells), count)
+
+    mass = sums(weights)
+    means = np.stack([sums(weights * channel) for channel in colours.T], axis=2)
+    means /= np.maximum(mass, 1e-6)[..., None]
+    length = np.square(means).sum(2)
+    apart = length[:, :, None] + length[:, None] - 2 * means @ means.transpose(0, 2, 1)
+    mass = np.where(mass > 1, mass, 0)
+    shared = np.minimum(mass[:, :, None], mass[:, None])
+    total = shared.sum(0)
+    distances = (shared * np.sqrt(np.maximum(apart, 0)) / deviation[:, None, None]).sum(0)
     typical = distances.sum() / max(total.sum(), 1e-12)
-    return (distances + 2 * typical) / (total + 2)
+    return np.asarray((distances + 2 * typical) / (total + 2))
+
+
+def _deviations(colours: np.ndarray, weights: np.ndarray, images: np.ndarray, count: int) -> np.ndarray:
+    """How far the colours of each of `count` images lie from their mean, (count,)."""
+    mass = np.maximum(np.bincount(images, weights, count), 1e-12)
+    means = np.stack([np.bincount(images, weights * channel, count) / mass for channel in colours.T], axis=1)
+    spread = np.square(colours - means[images]).sum(1)
+    return np.asarray(np.sqrt(np.bincount(images, weights * spread, count) / mass))
 
 
 def lab_colours(image: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from partdisc.factorization.initialization import truncated_svd
 from partdisc.foreground.grids import evenly
 
 SAMPLE_IMAGES = 256  # evenly spaced
-SAMPLE_ROWS = 10_000
+SAMPLE_ROWS = 10_000  # of each clustering
 MAX_ITER = 15
 DIRECTIONS = 48  # kept of the cells for k-means
 SOFTNESS = 0.2  # temperature, in units of the mean squared distance beyond the nearest centre
@@ -50,9 +50,7 @@ class ObjectCells:
         """How unlike clusters are in colour, `labels` (n,) being the cluster of each cell."""
         if self.colours is None:
             return None
-        ends = np.cumsum(self.counts)[:-1]
-        colours, weights, ids = (np.split(v, ends) for v in (self.colours, self.weights, labels.numpy()))
-        return colour_distances(colours, weights, ids, count)
+        return colour_distances(self.colours, self.weights, labels.numpy(), self.counts, count)
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class FineClusters:
 
     Attributes:
         centers: (M, L) as k-means saw the cells.
-        soft: (n, M) soft cluster of every cell.
+        soft: (m, M) soft cluster of the cells that vote.
         masses: (M,) cells of each cluster.
         colours: (M, M) distances in colour, or None.
     """
@@ -72,7 +70,7 @@ class FineClusters:
     colours: np.ndarray | None
 
     def merged(self, num_parts: int) -> Tensor:
-        """(n, K) soft parts of every cell."""
+        """(m, K) soft parts of the cells that vote."""
         parts = torch.from_numpy(merge_clusters(self.centers, self.masses, num_parts, self.colours))
         return torch.zeros(len(self.soft), num_parts).index_add_(1, parts, self.soft)
 
@@ -124,12 +122,15 @@ def leading_coordinates(cells: ObjectCells) -> Tensor:
     return (cells.rows @ directions.T).contiguous()
 
 
-def find_fine_clusters(cells: ObjectCells, rows: Tensor, count: int, seed: int) -> FineClusters:
+def find_fine_clusters(
+    cells: ObjectCells, rows: Tensor, voters: Tensor, count: int, seed: int
+) -> FineClusters:
     """k-means of cells: `count` clusters, fewer where there are fewer cells.
 
     Args:
         cells: what is clustered.
         rows: (n, L) the cells as k-means sees them; see `leading_coordinates`.
+        voters: (m,) which cells vote.
         count: clusters at most.
         seed: of the sample and of the start.
     """
@@ -137,10 +138,11 @@ def find_fine_clusters(cells: ObjectCells, rows: Tensor, count: int, seed: int) 
     sample = rows[torch.randperm(len(rows), generator=generator)[:SAMPLE_ROWS]]
     kmeans = KMeans(min(count, len(sample)), init="k-means++", restarts=1, max_iter=MAX_ITER, seed=seed)
     centers = kmeans.fit(sample).cluster_centers_.float()
-    squared = torch.cdist(rows, centers).square()
-    labels = squared.argmin(1)
-    squared -= squared.amin(1, keepdim=True)
-    soft = torch.softmax(-squared / (SOFTNESS * squared.mean()).clamp(min=1e-12), dim=1)
+    squared = torch.addmm(centers.square().sum(1), rows, centers.T, alpha=-2)  # but for the rows' own squares
+    nearest = squared.min(1)
+    squared -= nearest.values[:, None]
+    labels = nearest.indices
+    soft = torch.softmax(-squared[voters] / (SOFTNESS * squared.mean()).clamp(min=1e-12), dim=1)
     masses = torch.bincount(labels, minlength=len(centers)).numpy()
     return FineClusters(centers, soft, masses, cells.colour_distances(labels, len(centers)))
 

@@ -30,7 +30,7 @@ from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote
 from partdisc.errors import ConfigError, DataError
 from partdisc.threads import spread
 
-SAMPLE_ROWS = 10_000  # from which the classifier learns
+VOTERS = 10_000  # cells, from whose votes the classifier learns
 
 
 @dataclass(eq=False, repr=False)
@@ -58,21 +58,23 @@ class TwoStageClustering(PartDiscoverer):
 
     def _fit_features(self, features: RowsInside) -> None:
         def learn() -> LinearParts:
-            cells, clusterings = self._cluster(features, self.num_parts_)
-            return self._teach(cells, clusterings, self.num_parts_)
+            return self._teach(*self._cluster(features, self.num_parts_), self.num_parts_)
 
         self.parts_ = self.processes.from_first(learn)
 
     def _trials(
         self, features: RowsInside, sample: RowSample, counts: Sequence[int]
     ) -> Iterator[PartDiscoverer]:
-        cells, clusterings = self._cluster(features, max(counts))
+        clustered = self._cluster(features, max(counts))
         for num_parts in counts:
             trial = copy.copy(self)
-            trial.num_parts_, trial.parts_ = num_parts, self._teach(cells, clusterings, num_parts)
+            trial.num_parts_, trial.parts_ = num_parts, self._teach(*clustered, num_parts)
             yield trial
 
-    def _cluster(self, features: RowsInside, num_parts: int) -> tuple[ObjectCells, list[FineClusters]]:
+    def _cluster(
+        self, features: RowsInside, num_parts: int
+    ) -> tuple[ObjectCells, Tensor, list[FineClusters]]:
+        """The cells inside objects, which of them vote, and the clusterings."""
         for name in ("fine_clusters", "votes"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Expected {name} of at least 1, but got {getattr(self, name)}.")
@@ -84,14 +86,16 @@ class TwoStageClustering(PartDiscoverer):
             )
         count = max(self.fine_clusters, num_parts)
         seeds = range(self.seed * self.votes, (self.seed + 1) * self.votes)
-        work = partial(find_fine_clusters, cells, leading_coordinates(cells), count)
-        return cells, list(spread(work, seeds, torch.device("cpu")))
-
-    def _teach(self, cells: ObjectCells, clusterings: Sequence[FineClusters], num_parts: int) -> LinearParts:
-        votes = mean_vote(fine.merged(num_parts) for fine in clusterings)
         generator = torch.Generator().manual_seed(self.seed)
-        sample = torch.randperm(len(votes), generator=generator)[:SAMPLE_ROWS]
-        weight, bias = fit_softmax(cells.rows[sample], votes[sample])
+        voters = torch.randperm(len(cells.rows), generator=generator)[:VOTERS]
+        work = partial(find_fine_clusters, cells, leading_coordinates(cells), voters, count)
+        return cells, voters, list(spread(work, seeds, torch.device("cpu")))
+
+    def _teach(
+        self, cells: ObjectCells, voters: Tensor, clusterings: Sequence[FineClusters], num_parts: int
+    ) -> LinearParts:
+        votes = mean_vote(fine.merged(num_parts) for fine in clusterings)
+        weight, bias = fit_softmax(cells.rows[voters], votes)
         return LinearParts(cells.mean, cells.scale, weight, bias)
 
     def _part_scores(self, rows: Tensor) -> Tensor:

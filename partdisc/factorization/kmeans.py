@@ -186,12 +186,13 @@ def plus_plus(sample: torch.Tensor, num_clusters: int, generator: torch.Generato
     trials = 2 + int(torch.tensor(float(num_clusters)).log())
     first = int(torch.randint(len(sample), (1,), generator=generator))
     centers = [sample[first]]
-    nearest = squared_distances(sample, centers[0][None])[:, 0]
+    squares = sample.square().sum(dim=1, keepdim=True)
+    nearest = squared_distances(sample, centers[0][None], squares)[:, 0]
     for _ in range(1, num_clusters):
         draws = torch.rand(trials, generator=generator, dtype=torch.float64).to(sample.device)
         mass = nearest.double().cumsum(0)
         candidates = torch.searchsorted(mass, draws * mass[-1]).clamp(max=len(sample) - 1)
-        options = torch.minimum(squared_distances(sample, sample[candidates]), nearest[:, None])
+        options = torch.minimum(squared_distances(sample, sample[candidates], squares), nearest[:, None])
         best = int(options.double().sum(0).argmin())
         nearest = options[:, best].contiguous()
         centers.append(sample[candidates[best]])

@@ -165,7 +165,10 @@ def cluster_sums(rows: torch.Tensor, labels: torch.Tensor, count: int) -> torch.
     return torch.nn.functional.one_hot(labels, count).to(rows.dtype).T @ rows
 
 
-def squared_distances(block: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
-    """Squared distances (m, K) of rows to centres, never below zero by rounding."""
-    squares = block.square().sum(dim=1, keepdim=True) + centers.square().sum(dim=1)
-    return squares.addmm_(block, centers.T, alpha=-2).clamp_(min=0)
+def squared_distances(
+    block: torch.Tensor, centers: torch.Tensor, squares: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Squared distances (m, K) of rows to centres, never below zero by rounding; `squares` (m, 1) are ‖x‖²."""
+    own = block.square().sum(dim=1, keepdim=True) if squares is None else squares
+    both = own + centers.square().sum(dim=1)
+    return both.addmm_(block, centers.T, alpha=-2).clamp_(min=0)

@@ -17,6 +17,7 @@ seed of the background that of Wei et al. (ECCV 2012).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -26,12 +27,13 @@ from torch import Tensor
 from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.border import border_clusters, border_contrast, centre_classifier, centre_prior
 from partdisc.foreground.classes import class_certainty, class_evidence
-from partdisc.foreground.cut import cut_to_grid
+from partdisc.foreground.cut import Cutter
 from partdisc.foreground.grids import enlarge, evenly, pool_map, standardize
 from partdisc.foreground.joint import first_factor, spectral_cut
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.foreground.share import object_share, support
 from partdisc.store.features import FeatureSet
+from partdisc.threads import spread
 
 
 class Estimator(Protocol):
@@ -55,9 +57,11 @@ CLASS_ESTIMATORS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {
 }
 AUTO = ("border", "classifier", "class", "certainty", "centre")
 
+CPU = torch.device("cpu")
 EVIDENCE_CELLS = 14  # long side of the grid on which evidence is weighed: the border is one cell wide
 SAMPLE_IMAGES = 256  # the classifier is learnt from at most so many, evenly spaced
-SAMPLE_ROWS = 24_576  # and from so many of their cells
+SAMPLE_ROWS = 16_384  # and from so many of their cells
+FIRST_CUTS = 48  # images cut before the last round, evenly spaced: what they teach is cut again
 WARM_UP = 3  # rounds of learning from its own answers before the first cut
 SURENESS = 2.0  # how steep the answers are made that it learns from
 LEAST, MOST = 0.7, 1.3  # of the share read off the evidence: how far cuts may move it
@@ -89,27 +93,31 @@ def fit_foreground(
     if not len(features):
         raise DataError("Expected features of at least one image, but got none.")
     chosen = evenly(range(len(features)), SAMPLE_IMAGES)
-    maps = [features[i].float() for i in chosen]
+    maps = [features[i] for i in chosen]
     learner = _Learner(maps, seed)
-    found = gather_evidence(learner.scaled_maps(), maps, evidence=evidence, logits=logits, seed=seed)
+    cells = [pool_map(m, EVIDENCE_CELLS) for m in maps]
+    found = gather_evidence(learner.scaled(cells), cells, evidence=evidence, logits=logits, seed=seed)
     table = {name: torch.cat([s.flatten() for s in scores]) for name, scores in found.items()}
     share = first_share = object_share(torch.stack(list(table.values()), 1))
-    odds = torch.cat([s.flatten() for s in _sum_on_grids(found, learner.grids)])
+    everywhere = range(len(maps))
+    odds = learner.sampled(_sum_on_grids(found, [m.shape[:2] for m in maps]), everywhere)
     for _ in range(WARM_UP):
-        odds = learner.learn(_soften(odds, share, SURENESS))
+        odds = learner.learn(_softening(odds, share, SURENESS)(odds), everywhere)
     if images is not None:
-        pixels = [images(i) if callable(images) else images[i] for i in chosen]
-        for _ in range(rounds):
-            cuts = cut_to_grid(pixels, [p.numpy() for p in learner.split(_soften(odds, share))])
-            targets = torch.cat([torch.from_numpy(c).flatten() for c in cuts])
-            odds = learner.learn(targets)
-            share = min(max(float(targets.mean()), LEAST * first_share), MOST * first_share)
-    return learner.result(support(table))
+        load = images if callable(images) else images.__getitem__
+        cutter = Cutter(spread(load, chosen, CPU))
+        for most in [FIRST_CUTS] * (rounds - 1) + [SAMPLE_IMAGES] * (rounds > 0):
+            cut = evenly(everywhere, most)
+            targets = learner.cuts(cutter, cut, _softening(odds, share))
+            odds = learner.learn(learner.sampled(targets, cut), cut)
+            covered = float(torch.cat([t.flatten() for t in targets]).mean())
+            share = min(max(covered, LEAST * first_share), MOST * first_share)
+    return replace(learner.result(), support=support(table))
 
 
 def gather_evidence(
     scaled: Sequence[Tensor],
-    maps: Sequence[Tensor],
+    cells: Sequence[Tensor],
     *,
     evidence: Sequence[str] = AUTO,
     logits: Callable[[Tensor], Tensor] | None = None,
@@ -118,24 +126,23 @@ def gather_evidence(
     """The standardised scores of several estimators.
 
     Args:
-        scaled: standardised features (h, w, C) of each image.
-        maps: the same features as the backbone gave them, for `logits`.
+        scaled: standardised features (h, w, C) of each image, on a grid of at most `EVIDENCE_CELLS` a side.
+        cells: the same features as the backbone gave them, for `logits`.
         evidence: names of estimators.
         logits: see `fit_foreground`.
         seed: of estimators that draw.
 
     Returns:
-        By estimator, (h', w') for each image, larger on objects; the long side has at most `EVIDENCE_CELLS`.
+        By estimator, (h, w) for each image, larger on objects.
     """
     unknown = [name for name in evidence if name not in ESTIMATORS and name not in CLASS_ESTIMATORS]
     if unknown:
         known = ", ".join([*ESTIMATORS, *CLASS_ESTIMATORS])
         raise ConfigError(f"Expected foreground estimators among {known}, but got {', '.join(unknown)}.")
-    coarse = [pool_map(m, EVIDENCE_CELLS) for m in scaled]
-    found = {name: ESTIMATORS[name](coarse, seed=seed) for name in evidence if name in ESTIMATORS}
+    found = {name: ESTIMATORS[name](scaled, seed=seed) for name in evidence if name in ESTIMATORS}
     if logits is not None and any(name in CLASS_ESTIMATORS for name in evidence):
-        cells = [logits(pool_map(m, EVIDENCE_CELLS)) for m in maps]
-        found |= {name: CLASS_ESTIMATORS[name](cells) for name in evidence if name in CLASS_ESTIMATORS}
+        classes = [logits(c) for c in cells]
+        found |= {name: CLASS_ESTIMATORS[name](classes) for name in evidence if name in CLASS_ESTIMATORS}
     if not found:
         raise ConfigError(
             "Expected a foreground estimator that needs no classifier, for this backbone has none; "
@@ -144,42 +151,55 @@ def gather_evidence(
     return {name: standardize(scores) for name, scores in found.items()}
 
 
-def _sum_on_grids(found: dict[str, list[Tensor]], grids: Sequence[tuple[int, int]]) -> list[Tensor]:
+def _sum_on_grids(found: dict[str, list[Tensor]], grids: Sequence[Sequence[int]]) -> list[Tensor]:
     sums = [torch.stack(scores).sum(0) for scores in zip(*found.values(), strict=True)]
-    return [enlarge(s, grid) for s, grid in zip(sums, grids, strict=True)]
+    return [enlarge(s, (grid[0], grid[1])) for s, grid in zip(sums, grids, strict=True)]
 
 
 class _Learner:
-    """The cells of all images, and the classifier learnt from them."""
+    """A sample of the cells of all images, and the classifier learnt from them."""
 
     def __init__(self, maps: Sequence[Tensor], seed: int) -> None:
-        self.grids = [(m.shape[0], m.shape[1]) for m in maps]
-        rows = torch.cat([m.flatten(0, 1) for m in maps])
-        self.mean, self.scale = rows.mean(0), rows.std(0, correction=0).clamp(min=1e-6)
-        self.rows = (rows - self.mean) / self.scale
+        self.maps = maps
+        sizes = [m.shape[0] * m.shape[1] for m in maps]
         generator = torch.Generator().manual_seed(seed)
-        self.sample = torch.randperm(len(rows), generator=generator)[:SAMPLE_ROWS]
-        self.sampled_rows = self.rows[self.sample]
+        picked = torch.zeros(sum(sizes), dtype=torch.bool)
+        picked[torch.randperm(len(picked), generator=generator)[:SAMPLE_ROWS]] = True
+        self.picked = picked.split(sizes)
+        rows = self.sampled(maps, range(len(maps))).float()
+        self.mean, self.scale = rows.mean(0), rows.std(0, correction=0).clamp(min=1e-6)
+        self.rows = ((rows - self.mean) / self.scale).split([int(p.sum()) for p in self.picked])
+        self.learnt: tuple[Tensor, Tensor] | None = None
 
-    def learn(self, targets: Tensor) -> Tensor:
-        """Learn targets (M,) in [0, 1]; the log odds (M,) that follow."""
-        self.weight, self.bias = fit_logistic(self.sampled_rows, targets[self.sample])
-        return self.rows @ self.weight + self.bias
+    def sampled(self, maps: Sequence[Tensor], images: Sequence[int]) -> Tensor:
+        """What (h, w, ...) maps of some images hold at the sampled cells, (n, ...)."""
+        return torch.cat([m.flatten(0, 1)[self.picked[i]] for i, m in zip(images, maps, strict=True)])
 
-    def split(self, values: Tensor) -> list[Tensor]:
-        """Values (M,) of all cells as one (h, w) map an image."""
-        parts = values.split([h * w for h, w in self.grids])
-        return [p.view(grid) for p, grid in zip(parts, self.grids, strict=True)]
+    def scaled(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return [(m - self.mean) / self.scale for m in maps]
 
-    def scaled_maps(self) -> list[Tensor]:
-        parts = self.rows.split([h * w for h, w in self.grids])
-        return [p.view(*grid, -1) for p, grid in zip(parts, self.grids, strict=True)]
+    def learn(self, targets: Tensor, images: Sequence[int]) -> Tensor:
+        """Learn targets (n,) in [0, 1] of the sampled cells of some images; the log odds (N,) of all sampled."""
+        rows = torch.cat([self.rows[i] for i in images])
+        self.learnt = weight, bias = fit_logistic(rows, targets)
+        return torch.cat([rows @ weight for rows in self.rows]) + bias
 
-    def result(self, support: float | None) -> LinearForeground:
-        return LinearForeground(self.mean, self.scale, self.weight, self.bias, support)
+    def cuts(self, cutter: Cutter, images: Sequence[int], soften: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        """Of some images the share of each cell (h, w) that lies inside the cut of what was learnt."""
+        model = self.result()
+
+        def work(image: int) -> Tensor:
+            return torch.from_numpy(cutter(image, soften(model.log_odds(self.maps[image])).numpy()))
+
+        return list(spread(work, images, CPU))
+
+    def result(self) -> LinearForeground:
+        assert self.learnt is not None
+        return LinearForeground(self.mean, self.scale, *self.learnt)
 
 
-def _soften(odds: Tensor, share: float, sureness: float = 1.0) -> Tensor:
-    """Probabilities from scores of any scale; the `share` of all cells ends above 0.5."""
+def _softening(odds: Tensor, share: float, sureness: float = 1.0) -> Callable[[Tensor], Tensor]:
+    """Makes probabilities of scores of any scale; a `share` of `odds` ends above 0.5."""
     threshold = float(np.quantile(odds.numpy(), 1 - share))
-    return torch.sigmoid(2 * sureness * (odds - threshold) / odds.std(correction=0).clamp(min=1e-6))
+    steepness = 2 * sureness / odds.std(correction=0).clamp(min=1e-6)
+    return lambda scores: torch.sigmoid(steepness * (scores - threshold))

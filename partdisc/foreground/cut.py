@@ -6,8 +6,7 @@ strong edges, started from a probability instead of a rectangle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -16,15 +15,23 @@ from partdisc.foreground.grids import centre_weight
 
 SURE = 0.85  # probabilities beyond it, and below 1 - it, are not questioned
 FEWEST = 5  # pixels either side needs for its colours
+MIXTURES = (2, 65)  # five colours of either side, as OpenCV keeps them
 ITERATIONS = 1  # more cost as much again each and changed nothing: the start is a good guess, not a rectangle
 
 
-def cut_image(image: np.ndarray, probability: np.ndarray, iterations: int = ITERATIONS) -> np.ndarray:
+def cut_image(
+    image: np.ndarray,
+    probability: np.ndarray,
+    mixtures: np.ndarray | None = None,
+    iterations: int = ITERATIONS,
+) -> np.ndarray:
     """The object's mask by GrabCut.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         probability: (H, W) float32 in [0, 1], of foreground.
+        mixtures: (2, 65) float64, the colours of background and object that an earlier cut of the image left here and
+            this one starts from and changes; zeros, or None, where it is the first.
         iterations: of GrabCut.
 
     Returns:
@@ -35,10 +42,11 @@ def cut_image(image: np.ndarray, probability: np.ndarray, iterations: int = ITER
     state = np.where(probability > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     state[probability > SURE] = cv2.GC_FGD
     state[probability < 1 - SURE] = cv2.GC_BGD
+    colours = np.zeros(MIXTURES) if mixtures is None else mixtures
+    mode = cv2.GC_EVAL if colours.any() else cv2.GC_INIT_WITH_MASK
     cv2.setRNGSeed(0)  # of this thread; its mixtures start from a random clustering
-    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
-    whole = (0, 0, image.shape[1], image.shape[0])  # not looked at in this mode
-    cv2.grabCut(image, state, whole, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
+    whole = (0, 0, image.shape[1], image.shape[0])  # not looked at in these modes
+    cv2.grabCut(image, state, whole, colours[:1], colours[1:], iterations, mode)
     return (state == cv2.GC_FGD) | (state == cv2.GC_PR_FGD)
 
 
@@ -65,23 +73,29 @@ def keep_main(probability: np.ndarray, share: float = 0.3) -> np.ndarray:
     return np.where(minor[regions], 0.2 * probability, probability).astype(probability.dtype)
 
 
-def cut_to_grid(images: Sequence[np.ndarray], probabilities: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Probabilities on a grid, cut at the images' resolution and averaged back to the grid.
+class Cutter:
+    """Cuts the same images again and again, each time along the colours that the cut before has learnt.
 
     Args:
         images: (h * s, w * s, 3) uint8 RGB each, s a whole number; see `grid_image`.
-        probabilities: (h, w) float32 each.
-
-    Returns:
-        (h, w) float32 each: the share of a cell that lies inside the cut.
     """
-    with ThreadPoolExecutor(2) as pool:  # OpenCV works outside the interpreter's lock
-        return list(pool.map(_cut_cells, images, probabilities))
 
+    def __init__(self, images: Iterable[np.ndarray]) -> None:
+        self._images = list(images)
+        self._mixtures = np.zeros((len(self._images), *MIXTURES))
 
-def _cut_cells(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    size = image.shape[1::-1]
-    fine = keep_main(cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR))
-    mask = keep_main(cut_image(image, fine).astype(np.float32)) > 0.5
-    h, w = probability.shape
-    return mask.reshape(h, image.shape[0] // h, w, image.shape[1] // w).mean((1, 3), dtype=np.float32)
+    def __call__(self, number: int, probability: np.ndarray) -> np.ndarray:
+        """Cut one image at its resolution by a probability on its grid.
+
+        Args:
+            number: of the image.
+            probability: (h, w) float32.
+
+        Returns:
+            (h, w) float32: the share of a cell that lies inside the cut.
+        """
+        image = self._images[number]
+        fine = keep_main(cv2.resize(probability, image.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+        mask = keep_main(cut_image(image, fine, self._mixtures[number]).astype(np.float32)) > 0.5
+        h, w = probability.shape
+        return mask.reshape(h, image.shape[0] // h, w, image.shape[1] // w).mean((1, 3), dtype=np.float32)

@@ -17,7 +17,7 @@ from partdisc.data.annotations import AnnotatedImage, AnnotationSet
 from partdisc.data.annotations.coco import read_coco
 from partdisc.data.decoding import declares_alpha
 from partdisc.errors import ConfigError, DataError
-from partdisc.foreground.auto import SAMPLE_IMAGES, SAMPLE_ROWS
+from partdisc.foreground.auto import SAMPLE_IMAGES
 from partdisc.foreground.grids import evenly
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.foreground.mask_file import (
@@ -31,6 +31,7 @@ from partdisc.metrics.pairing import pair_images
 from partdisc.store.features import FeatureSet
 
 ALPHA = "alpha"
+SAMPLE_ROWS = 24_576  # cells that the classifier of given masks is learnt from
 SAMPLE = 32  # masks of a folder that the rule of shades looks at
 
 Reader = Callable[[], np.ndarray]

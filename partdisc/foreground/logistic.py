@@ -94,7 +94,8 @@ class LinearForeground:
 
     def log_odds(self, features: Tensor) -> Tensor:
         """(...) log odds of foreground of features (..., C)."""
-        return ((features.float() - self.mean) / self.scale) @ self.weight + self.bias
+        weight = self.weight / self.scale
+        return features.float() @ weight + (self.bias - self.mean @ weight)
 
     def __call__(self, features: Tensor) -> Tensor:
         """(...) probability of foreground of features (..., C), for instance one map (h, w, C)."""

@@ -13,17 +13,33 @@ def test_colours_tell_clusters_apart():
     image[:, 3:] = (250, 20, 20)
     lab = lab_colours(image).reshape(-1, 3)
     label = np.tile(np.arange(9) // 3, 4)
-    found = colour_distances([lab] * 5, [np.ones(36)] * 5, [label] * 5, 3)
+    found = colour_distances(np.tile(lab, (5, 1)), np.ones(180), np.tile(label, 5), [36] * 5, 3)
     assert found[0, 1] > 4 * found[1, 2]
     np.testing.assert_allclose(found, found.T)
 
 
 def test_clusters_that_never_meet_count_as_neither_like_nor_unlike():
     lab = np.repeat([[10.0, 0, 0], [90.0, 0, 0]], 8, axis=0)
-    apart = [np.repeat([0, 1], 8), np.repeat([2, 3], 8)]
-    found = colour_distances([lab] * 2, [np.ones(16)] * 2, apart, 4)
+    apart = np.repeat([0, 1, 2, 3], 8)
+    found = colour_distances(np.tile(lab, (2, 1)), np.ones(32), apart, [16, 16], 4)
     assert found[0, 0] < found[0, 2] < found[0, 1]
-    assert (colour_distances([lab[:0]], [np.ones(0)], [np.zeros(0, int)], 2) == 0).all()
+    assert (colour_distances(lab[:0], np.ones(0), np.zeros(0, int), [0], 2) == 0).all()
+
+
+def test_colour_distances_are_those_found_pair_by_pair():
+    rng, cells = np.random.default_rng(0), [40, 0, 25]
+    lab, weights, labels = rng.uniform(0, 255, (65, 3)), rng.uniform(0.5, 1, 65), rng.integers(0, 4, 65)
+    distance, mass = np.zeros((4, 4)), np.zeros((4, 4))
+    for part in (slice(0, 40), slice(40, 65)):
+        w, x, ids = weights[part], lab[part], labels[part]
+        deviation = np.sqrt(w @ ((x - w @ x / w.sum()) ** 2).sum(1) / w.sum()) + 3
+        for a, b in itertools.product(range(4), repeat=2):
+            means = [w[ids == k] @ x[ids == k] / w[ids == k].sum() for k in (a, b)]
+            shared = min(w[ids == a].sum(), w[ids == b].sum())
+            distance[a, b] += shared * np.linalg.norm(means[0] - means[1]) / deviation
+            mass[a, b] += shared
+    expected = (distance + 2 * distance.sum() / mass.sum()) / (mass + 2)
+    np.testing.assert_allclose(colour_distances(lab, weights, labels, cells, 4), expected, atol=1e-6)
 
 
 def test_merging_with_evenness_one_is_the_cheapest_sequence_by_brute_force():

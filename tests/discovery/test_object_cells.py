@@ -57,7 +57,8 @@ def test_layers_weigh_alike_whatever_their_channels():
 def test_fine_clusters_merge_to_the_parts():
     maps, _, image = scenes_of_two_parts()
     cells = collect_cells(inside_of(maps, image))
-    parts = find_fine_clusters(cells, leading_coordinates(cells), 12, seed=0).merged(2)
+    everyone = torch.arange(len(cells.rows))
+    parts = find_fine_clusters(cells, leading_coordinates(cells), everyone, 12, seed=0).merged(2)
     torch.testing.assert_close(parts.sum(1), torch.ones(len(parts)))
     red = torch.from_numpy(cells.colours[:, 1] > cells.colours[:, 1].mean())
     hard = parts.argmax(1)
@@ -81,8 +82,10 @@ def test_leading_coordinates_keep_distances_where_few_directions_matter():
 def test_no_more_clusters_than_cells():
     maps, _, _ = scenes_of_two_parts(1)
     cells = collect_cells(inside_of(maps))
-    found = find_fine_clusters(cells, leading_coordinates(cells), 1000, seed=0)
-    assert len(found.centers) == len(found.soft)
+    voters = torch.tensor([3, 1])
+    found = find_fine_clusters(cells, leading_coordinates(cells), voters, 1000, seed=0)
+    assert len(found.centers) == found.masses.sum() == len(cells.rows)
+    assert found.soft.shape == (2, len(cells.rows))
 
 
 def test_no_cell_inside():

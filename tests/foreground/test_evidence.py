@@ -6,7 +6,7 @@ import torch
 
 from partdisc.features import create_backbone
 from partdisc.foreground import ESTIMATORS, class_logits
-from partdisc.foreground.cut import cut_image, cut_to_grid, keep_main
+from partdisc.foreground.cut import MIXTURES, Cutter, cut_image, keep_main
 
 
 def scaled(scenes):
@@ -31,14 +31,31 @@ def test_one_image_does_not_depend_on_the_others(scenes, name):
 
 def test_cut_snaps_to_colours(scenes):
     blurred = [torch.nn.functional.avg_pool2d(t.float()[None], 3, 1, 1)[0].numpy() for t in scenes.truth]
-    cuts = cut_to_grid(scenes.images, blurred)
+    cutter = Cutter(scenes.images)
+    cuts = [cutter(number, probability) for number, probability in enumerate(blurred)]
     assert scenes.iou([torch.from_numpy(c) > 0.5 for c in cuts]) > 0.95
 
 
 def test_cut_is_repeatable(scenes):
     probability = torch.nn.functional.avg_pool2d(scenes.truth[0].float()[None], 5, 1, 2)[0].numpy()
-    first, second = (cut_to_grid([scenes.images[0]] * 4, [probability] * 4) for _ in range(2))
-    assert all(np.array_equal(a, first[0]) for a in first + second)
+    cutters = [Cutter([scenes.images[0]] * 2) for _ in range(2)]
+    first, second = ([cutter(number, probability) for number in (0, 1, 0)] for cutter in cutters)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert np.array_equal(first[0], first[1])
+
+
+def test_a_later_cut_starts_from_the_colours_of_the_one_before(scenes):
+    probability = torch.nn.functional.avg_pool2d(scenes.truth[0].float()[None], 5, 1, 2)[0].numpy()
+    fine = np.kron(probability, np.ones((4, 4), np.float32))
+    mixtures = np.zeros(MIXTURES)
+    first = cut_image(scenes.images[0], fine, mixtures)
+    assert np.array_equal(first, cut_image(scenes.images[0], fine))
+    assert mixtures.any(1).all()
+    learnt = mixtures.copy()
+    again = cut_image(scenes.images[0], fine, mixtures)
+    truth = np.kron(scenes.truth[0].numpy(), np.ones((4, 4))) > 0
+    assert not np.array_equal(learnt, mixtures)
+    assert (again & truth).sum() / (again | truth).sum() > 0.95
 
 
 def test_an_empty_side_is_not_cut():
