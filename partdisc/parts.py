@@ -18,7 +18,7 @@ from partdisc.errors import DataError
 BACKGROUND = 0
 IGNORE = 255
 MAX_PARTS = 254  # labels are 8-bit and 255 means "ignored"
-BAND_VALUES = 2**17  # soft values resized at a time
+BAND_VALUES = 2**18  # soft values resized at a time
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ class PartMaps:
         H, W = size or self.size
         return np.concatenate([band.numpy() for band in self._bands(H, W)], axis=1)
 
-    def _bands(self, H: int, W: int) -> Iterator[torch.Tensor]:
-        """The resized maps in bands (K + 1, rows, W) from top to bottom, small enough to stay in the cache."""
+    def _bands(self, H: int, W: int, first: int = 0) -> Iterator[torch.Tensor]:
+        """The resized maps from channel `first` on in bands (n, rows, W), small enough to stay in the cache."""
         h, w = self.maps.shape[1:]
         rows, columns = self.content or (h, w)
-        maps = torch.from_numpy(np.ascontiguousarray(self.maps, dtype=np.float32))
+        maps = torch.from_numpy(np.ascontiguousarray(self.maps[first:], dtype=np.float32))
         [(across, cells)] = _interpolation(W, w, columns, W)
         wide = maps[:, :, cells] @ across.T
         for down, cells in _interpolation(H, h, rows, max(1, BAND_VALUES // (len(maps) * W))):
@@ -91,7 +91,7 @@ class PartMaps:
         """
         first = 0 if self.maps[0].any() else 1
         H, W = size or self.size
-        return np.concatenate([_argmax(band.numpy()[first:], first) for band in self._bands(H, W)])
+        return np.concatenate([_argmax(band.numpy(), first) for band in self._bands(H, W, first)])
 
 
 def _argmax(band: np.ndarray, first: int) -> np.ndarray:

@@ -25,6 +25,7 @@ METHOD_OPTIONS = (
     "init",
     "num_anchors",
     "max_iter",
+    "max_cells",
     "tol",
     "restarts",
     "steps",
@@ -80,6 +81,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--num-anchors", type=int, metavar="N", help="convex-nmf: fine clusters that parts are means of (64)"
     )
     method.add_argument("--max-iter", type=int, metavar="N", help="iterations at most")
+    method.add_argument(
+        "--max-cells",
+        type=int,
+        metavar="N",
+        help="dff, semi-nmf, convex-nmf: cells the parts are learnt from, drawn evenly where there are more (32768)",
+    )
     method.add_argument("--tol", type=float, help="dff, semi-nmf, convex-nmf: when the solver stops")
     method.add_argument(
         "--restarts", type=int, metavar="N", help="number of starts, of which the best counts"

@@ -24,6 +24,7 @@ from torch import Tensor
 from partdisc.data import ImageList, list_images
 from partdisc.discovery.choosing import PartsChoice, RowSample, choose, parse_num_parts
 from partdisc.discovery.devices import resolve_device
+from partdisc.discovery.drawing import DrawnCells
 from partdisc.discovery.inside import (
     NONE,
     Masks,
@@ -56,6 +57,7 @@ from partdisc.threads import spread
 
 # weights that anybody can fetch again; others travel with the model
 FETCHABLE = ("embedded", "hub")
+ORDER_CELLS = 65_536  # by which parts are put in their order
 AT_ONCE = 8  # images whose cells are scored together: a few large operations instead of many small ones
 
 Self = TypeVar("Self", bound="PartDiscoverer")
@@ -87,7 +89,8 @@ class PartDiscoverer(ABC):
         foreground_: the learnt foreground, or None.
         choice_: how K was chosen, or None where it was given.
         support_: what the images say to the parts, or None where nobody asked them.
-        areas_: (K,) share of all grid cells that each part takes in the images it was learnt from.
+        areas_: (K,) share of grid cells that each part takes in the images it was learnt from, by `ORDER_CELLS` of
+            them at most, drawn evenly.
     """
 
     method: ClassVar[str]
@@ -380,7 +383,8 @@ class PartDiscoverer(ABC):
         def cells_of_parts(block: Tensor) -> Tensor:
             return torch.bincount(self._part_scores(block).argmax(1).cpu(), minlength=self.num_parts_)
 
-        for found in spread(cells_of_parts, features.blocks(8 * BLOCK_ROWS), CPU):
+        cells = DrawnCells(features, ORDER_CELLS, self.seed)
+        for found in spread(cells_of_parts, cells.blocks(8 * BLOCK_ROWS), CPU):
             counts += found
         self.processes.add_up(counts)
         basis = self._basis().flatten(1).cpu().tolist()

@@ -164,8 +164,8 @@ class RowSample:
 
 
 def _cells(features: RowsInside, index: int) -> Tensor:
-    rows = features.features[index].flatten(0, 1).float()
+    rows = features.features[index].flatten(0, 1)
     foreground = features.foreground_of(index)
     if foreground is not None:
         rows = rows[foreground.flatten() > INSIDE]
-    return rows[:: -(-len(rows) // SAMPLE_CELLS) or 1]
+    return rows[:: -(-len(rows) // SAMPLE_CELLS) or 1].float()

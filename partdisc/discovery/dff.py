@@ -34,12 +34,13 @@ class DeepFeatureFactorization(FactorDiscoverer):
         max_iter: iterations at most.
         tol: when the solver stops; see `non_negative_factorization`.
         restarts: number of starts, of which the best counts.
+        max_cells: cells that the basis is learnt from at most; see `FactorDiscoverer`.
 
     Attributes:
         components_: (K, C') basis H, unit rows; C' = 2C where features were split.
         scaling_: how features are brought to a common scale.
-        loss_history_: ½ ‖X − WH‖² after each iteration.
-        relative_error_: ‖X − WH‖ / ‖X‖.
+        loss_history_: ½ ‖X − WH‖² of the cells that the basis is learnt from, after each iteration.
+        relative_error_: ‖X − WH‖ / ‖X‖ of the same cells.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)

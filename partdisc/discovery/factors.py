@@ -2,7 +2,8 @@
 
 All grid cells of all images are the rows of one matrix X (M, C) ≈ W H with W >= 0. Row k of H is the basis of part k,
 column k of W, laid out on the images' grids, its heat map in every image at once: the factorization is joint, which
-is why a part is the same part everywhere.
+is why a part is the same part everywhere. Of many cells the basis is learnt from some; each image's activations are
+its own cells', whatever the basis was learnt from.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ import torch
 from torch import Tensor
 
 from partdisc.discovery.base import PartDiscoverer, as_feature_set
+from partdisc.discovery.drawing import DrawnCells
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, unit_scaling
 from partdisc.factorization import TensorBlocks
 from partdisc.factorization.activations import solve_activations
 from partdisc.factorization.blocks import open_blocks
+from partdisc.factorization.checks import check_count
 from partdisc.factorization.estimator import BasisModel
 from partdisc.features.extraction import fits_in_memory
 
+MAX_CELLS = 32_768
 RULES = ("keep", "split", "relu")
 
 
@@ -34,12 +38,17 @@ class FactorDiscoverer(PartDiscoverer):
     A cell belongs to the factor with the largest activation times the norm of its basis; where nothing is active, to
     part 1.
 
+    Args:
+        max_cells: cells that the basis is learnt from at most; of more, so many are drawn evenly over all images.
+
     Attributes:
         components_: basis H, unit rows.
         scaling_: how features are brought to a common scale.
-        loss_history_: ½ ‖X − WH‖² after each iteration.
-        relative_error_: ‖X − WH‖ / ‖X‖.
+        loss_history_: ½ ‖X − WH‖² after each iteration, X being the cells that the basis is learnt from.
+        relative_error_: ‖X − WH‖ / ‖X‖ of the same cells.
     """
+
+    max_cells: int = MAX_CELLS
 
     def _scale(self, features: RowsInside) -> FeatureScaling:
         """How features enter the factorization: whole, with their zero, channels alike in size."""
@@ -63,7 +72,8 @@ class FactorDiscoverer(PartDiscoverer):
 
     def _fit_features(self, features: RowsInside) -> None:
         self.scaling_ = self._scale(features)
-        source: Any = ScaledBlocks(features, self.scaling_)
+        cells = DrawnCells(features, check_count("max_cells", self.max_cells), self.seed)
+        source: Any = ScaledBlocks(cells, self.scaling_)
         if fits_in_memory(source.shape[0] * source.shape[1] * 4, self.budget):
             # scaled once instead of in every iteration
             source = TensorBlocks(source.matrix(), source.processes)

@@ -26,12 +26,13 @@ class SemiFeatureFactorization(FactorDiscoverer):
         init: "kmeans" (the paper's), "svd" or "random"; see `SemiNMF`.
         max_iter: iterations at most.
         tol: when the solver stops; see `SemiNMF`.
+        max_cells: cells that the basis is learnt from at most; see `FactorDiscoverer`.
 
     Attributes:
         components_: (K, C) basis H, of any sign, unit rows.
         scaling_: how features are brought to a common scale.
-        loss_history_: ½ ‖X − WH‖² after each iteration.
-        relative_error_: ‖X − WH‖ / ‖X‖.
+        loss_history_: ½ ‖X − WH‖² of the cells that the basis is learnt from, after each iteration.
+        relative_error_: ‖X − WH‖ / ‖X‖ of the same cells.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -69,12 +70,13 @@ class ConvexFeatureFactorization(FactorDiscoverer):
         num_anchors: how many fine clusters of cells the basis may be made of; see `ConvexNMF`.
         max_iter: iterations at most.
         tol: when the solver stops; see `ConvexNMF`.
+        max_cells: cells that the basis is learnt from at most; see `FactorDiscoverer`.
 
     Attributes:
         components_: (K, C) basis H, unit rows.
         scaling_: how features are brought to a common scale.
-        loss_history_: ½ ‖X − WH‖² after each iteration.
-        relative_error_: ‖X − WH‖ / ‖X‖.
+        loss_history_: ½ ‖X − WH‖² of the cells that the basis is learnt from, after each iteration.
+        relative_error_: ‖X − WH‖ / ‖X‖ of the same cells.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)

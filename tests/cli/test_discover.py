@@ -105,6 +105,8 @@ def test_method_options_reach_the_method(images, tmp_path, capsys):
         "random",
         "--max-iter",
         "7",
+        "--max-cells",
+        "50",
         "--tol",
         "0",
         "--restarts",
@@ -112,8 +114,8 @@ def test_method_options_reach_the_method(images, tmp_path, capsys):
     ]
     assert discover(images, tmp_path / "run", *options) == 0
     params = json.loads((tmp_path / "run/model/config.json").read_text())["params"]
-    assert {k: params[k] for k in ("signed", "solver", "init", "max_iter", "tol")} == {
-        "signed": "relu", "solver": "mu", "init": "random", "max_iter": 7, "tol": 0,
+    assert {k: params[k] for k in ("signed", "solver", "init", "max_iter", "max_cells", "tol")} == {
+        "signed": "relu", "solver": "mu", "init": "random", "max_iter": 7, "max_cells": 50, "tol": 0,
     }  # fmt: skip
     assert discover(images, tmp_path / "run2", "--solver", "cd") == 2
     assert "solver" in capsys.readouterr().err

@@ -76,6 +76,33 @@ def test_results_do_not_depend_on_how_features_lie_in_shards(monkeypatch):
     assert in_memory.relative_error_ == pytest.approx(by_block.relative_error_, rel=1e-4)
 
 
+def test_a_basis_learnt_from_some_cells_explains_all_nearly_as_well_as_one_learnt_from_all():
+    truth = RNG.gamma(0.3, size=(4, 24)).astype(np.float32)
+    weights = RNG.gamma(0.3, size=(30, 12, 10, 4)).astype(np.float32)
+    maps = list(weights @ truth + 0.05 * RNG.random((30, 12, 10, 24), dtype=np.float32))
+    X = np.concatenate([m.reshape(-1, 24) for m in maps])
+    reference = NMF(4, init="nndsvda", max_iter=2000, random_state=0).fit(X)
+    model = DeepFeatureFactorization(4, max_cells=600, device="cpu", foreground="none").fit_features(maps)
+    explained = NMF(4).fit(X[:10])  # scikit-learn's own solver for all cells, with the basis found here
+    explained.components_ = model.scaling_.scale.numpy() * model.components_.numpy()
+    explained.n_components_ = 4
+    rest = X - explained.transform(X) @ explained.components_
+    assert np.linalg.norm(rest) < 1.03 * reference.reconstruction_err_
+    assert sum(m.num_parts for m in model.predict_features(maps)) == 4 * len(maps)
+
+
+def test_all_cells_are_used_where_there_are_no_more_than_may_be():
+    maps = [torch.rand(5, 6, 8, generator=torch.Generator().manual_seed(i)) for i in range(4)]
+    bases = [
+        DeepFeatureFactorization(3, max_cells=n, device="cpu", foreground="none")
+        .fit_features(maps)
+        .components_
+        for n in (119, 120, 10**9)
+    ]
+    assert torch.equal(bases[1], bases[2])
+    assert not torch.equal(bases[0], bases[1])
+
+
 def test_the_papers_settings_run():
     maps = [torch.rand(5, 6, 8)]
     dff = DeepFeatureFactorization(

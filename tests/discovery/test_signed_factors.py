@@ -76,9 +76,10 @@ def test_a_run_chooses_parts_of_a_vision_transformer_within_a_foreground_and_is_
     ("method", "options", "words"),
     [
         ("semi-nmf", {"init": "nndsvd"}, "init to be one of kmeans, svd, random"),
-        ("semi-nmf", {"signed": "split"}, "semi-nmf does not take signed; its own options are init, max_iter, tol"),
+        ("semi-nmf", {"signed": "split"}, "does not take signed; its own options are init, max_cells, max_iter, tol"),
         ("convex-nmf", {"num_anchors": 0}, "num_anchors to be a whole number of at least 1"),
-        ("convex-nmf", {"solver": "mu"}, "convex-nmf does not take solver; its own options are max_iter, num"),
+        ("semi-nmf", {"max_cells": 0}, "max_cells to be a whole number of at least 1"),
+        ("convex-nmf", {"solver": "mu"}, "does not take solver; its own options are max_cells, max_iter, num"),
     ],
 )  # fmt: skip
 def test_unusable_options_are_told(method, options, words):
