@@ -43,7 +43,7 @@ from partdisc.store.features import FeatureSet
 
 RESULTS = Path(__file__).parent / "results" / "scops.json"
 SCORES = ("part_miou", "nmi", "ari", "foreground_iou")
-START = {"steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0}
+START = {"steps": 1, "learning_rate": 0.0, "basis_learning_rate": 0.0, "labels": 0.0}
 OURS = "trained"
 DRAWS = 1000
 DRAWN = 300  # images
@@ -64,6 +64,15 @@ ABLATION: dict[str, dict[str, Any]] = {
     "without semantic consistency": {"semantic": 0.0},
     "without orthonormality": {"orthonormality": 0.0},
     "without the foreground term": {"foreground": 0.0},
+    "without the labels of the start": {"labels": 0.0},
+    "labels alone": {
+        "concentration": 0.0,
+        "equivariance": 0.0,
+        "centroids": 0.0,
+        "semantic": 0.0,
+        "orthonormality": 0.0,
+        "foreground": 0.0,
+    },
     "from k-means": {"start": "kmeans"},
     "from DFF": {"start": "dff"},
     "from random weights": {"start": "random", "learning_rate": 1e-3, "stop_on_collapse": False},
@@ -233,6 +242,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--images", type=int, help="to learn from; default 300 drawn ones, all cars of train")
     parser.add_argument("--arms", nargs="+", choices=ABLATION, default=list(ABLATION), metavar="ARM")
+    parser.add_argument("--rivals", nargs="+", choices=RIVALS, default=list(RIVALS), metavar="RIVAL")
     parser.add_argument("--held-out", action="store_true", help="cars: score the last 100 of train")
     parser.add_argument("--scored", type=int, default=300, metavar="N", help="score the first N images only")
     parser.add_argument("--image-size", type=int, default=448)
@@ -245,12 +255,13 @@ def main() -> None:
         KEPT.update(json.loads(RESULTS.read_text()))
     if "carparts" in options.only:
         task = carparts(options.data, options.runs, options.images, options.image_size, options.scored)
-        compare(bench_of("carparts", task, options), options.seeds)
+        name = "carparts, held out" if options.held_out else "carparts"
+        compare(bench_of(name, task, options), options.rivals, options.seeds)
     if {"synthetic", "ablation", "views"} & set(options.only):
         task = synthetic(options.runs, options.images or DRAWN, options.image_size, options.scored)
         bench = bench_of("synthetic", task, options)
         if "synthetic" in options.only:
-            compare(bench, options.seeds)
+            compare(bench, options.rivals, options.seeds)
         if "views" in options.only:
             bench.trained("trained, mirrored views averaged", {"view_flip": True}, options.seeds[0])
         if "ablation" in options.only:
@@ -270,12 +281,13 @@ def bench_of(name: str, task: Task, options: argparse.Namespace) -> Bench:
     return Bench(task, training, options.image_size, results)
 
 
-def compare(bench: Bench, seeds: list[int]) -> None:
+def compare(bench: Bench, rivals: list[str], seeds: list[int]) -> None:
     for seed in seeds:
-        for rival, (method, further, choices) in RIVALS.items():
+        for rival in rivals:
+            method, further, choices = RIVALS[rival]
             bench.run(rival, method, further, choices, seed)
         bench.trained(OURS, {}, seed)
-    bench.gains(list(RIVALS), seeds)
+    bench.gains(rivals, seeds)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a training step of co-part segmentation costs beside the passes of its networks alone.
 
-    python benchmarks/scops_step.py [--image-size 224] [--batch 8] [--repeats 7] [--device cpu]
+    python benchmarks/scops_step.py [--image-size 224 448] [--batch 8] [--repeats 7] [--device cpu]
 
 A step is loading and warping images, all losses, backward, clipping, optimiser and moving average; "networks" are the
 forward and backward passes of encoder and head on tensors that lie ready. Steps and networks take turns in one
@@ -11,6 +11,7 @@ neighbours is told, and what each part of a step takes. Results go to results/sc
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -62,6 +63,7 @@ def make_trainer(settings: dict[str, Any], batch: int, size: int, device: str) -
         canvas=backbone.padded_size(size, size),
         stride=backbone.stride,
         image_size=size,
+        labels=lambda index: torch.full((*features.entries[index].grid, PARTS + 1), 1 / (PARTS + 1)).half(),
         foreground={entry.id: np.full(entry.grid, 0.5, np.float32) for entry in features.entries},
         inputs=config.warped,
     )
@@ -128,24 +130,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--image-size", nargs="+", type=int, default=[224, 448])
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(1)
     kept: dict[str, Any] = {
-        "image_size": options.image_size,
         "batch": options.batch,
         "device": options.device,
         "date": date.today().isoformat(),
     }
-    for name in KINDS:
-        row = measure(name, options.batch, options.image_size, options.repeats, options.device)
-        kept[name] = row
-        parts = ", ".join(f"{part} {value:.2f}" for part, value in row["breakdown_seconds"].items())
+    for size, name in itertools.product(options.image_size, KINDS):
+        row = measure(name, options.batch, size, options.repeats, options.device)
+        kept.setdefault(f"{size} pixels", {})[name] = row
+        parts = ", ".join(f"{part} {value:.3f}" for part, value in row["breakdown_seconds"].items())
         print(
-            f"{name}: {row['ratio']:.2f} x networks ({row['step_seconds']:.2f} s a step: {parts})", flush=True
+            f"{size} pixels, {name}: {row['ratio']:.2f} x networks ({row['step_seconds']:.3f} s a step: {parts})",
+            flush=True,
         )
         if options.device != "cpu":
             row["gpu"], row["gpu_gib"] = (

@@ -63,6 +63,16 @@ def fit_spline(control: Tensor, displacements: Tensor) -> ThinPlateSpline:
     >>> torch.allclose(fit_spline(control, moves)(control[None]), moves)
     True
     """
+    coefficients = spline_solver(control) @ displacements.double()
+    return ThinPlateSpline(control, coefficients.to(displacements.dtype))
+
+
+def spline_solver(control: Tensor) -> Tensor:
+    """(P + 3, P) float64, by which displacements (P, 2) of control points (P, 2) become coefficients.
+
+    Raises:
+        ConfigError: if the control points determine no spline.
+    """
     P = len(control)
     plane = torch.cat([torch.ones_like(control[:, :1]), control], dim=1).double()
     if P < 3 or torch.linalg.matrix_rank(plane) < 3:
@@ -71,9 +81,7 @@ def fit_spline(control: Tensor, displacements: Tensor) -> ThinPlateSpline:
     system = torch.zeros(P + 3, P + 3, dtype=torch.float64, device=control.device)
     system[:P, :P] = squared * squared.clamp(min=TINY).log()
     system[:P, P:], system[P:, :P] = plane, plane.T
-    wanted = torch.nn.functional.pad(displacements.double(), (0, 0, 0, 3))
-    coefficients = torch.linalg.solve(system, wanted)
-    return ThinPlateSpline(control, coefficients.to(displacements.dtype))
+    return torch.linalg.inv(system)[:, :P]
 
 
 def control_grid(

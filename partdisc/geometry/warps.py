@@ -179,14 +179,30 @@ def warp_maps(maps: Tensor, warp: Warp, *, mode: str = "bilinear", padding: str 
     Returns:
         (B, C, h, w) in the dtype of `maps`.
     """
-    h, w = maps.shape[-2:]
-    exact = maps.dtype if maps.dtype in (torch.float32, torch.float64) else torch.float32
-    grid = coordinate_grid(h, w, dtype=exact, device=maps.device).flatten(0, 1)
-    source = warp.pull(grid[None]).expand(len(maps), -1, -1).unflatten(1, (h, w))
-    # grid_sample wants each side to run from -1 to 1
-    scale = torch.tensor([max(h, w) / w, max(h, w) / h], dtype=exact, device=maps.device)
+    exact = maps.dtype if maps.dtype == torch.float64 else torch.float32
+    places = sampling_places(warp, *maps.shape[-2:], dtype=exact, device=maps.device)
+    return sample_maps(maps, places, mode=mode, padding=padding)
+
+
+def sampling_places(
+    warp: Warp, height: int, width: int, *, dtype: torch.dtype, device: torch.device | str | None = None
+) -> Tensor:
+    """Where each cell of a warped map comes from, for any number of maps of that shape; see `sample_maps`.
+
+    Returns:
+        (B, h, w, 2), or (1, h, w, 2) where the warp is the same for all; each side of a map runs from -1 to 1.
+    """
+    grid = coordinate_grid(height, width, dtype=dtype, device=device).flatten(0, 1)
+    unit = max(height, width)
+    scale = torch.tensor([unit / width, unit / height], dtype=dtype, device=device)
+    return (warp.pull(grid[None]) * scale).to(dtype).unflatten(1, (height, width))
+
+
+def sample_maps(maps: Tensor, places: Tensor, *, mode: str = "bilinear", padding: str = "zeros") -> Tensor:
+    """Maps (B, C, h, w) as they are at `sampling_places`; other arguments and dtypes as for `warp_maps`."""
+    places = places.expand(len(maps), -1, -1, -1)
     sampled = F.grid_sample(
-        maps.to(exact), (source * scale).to(exact), mode=mode, padding_mode=padding, align_corners=False
+        maps.to(places.dtype), places, mode=mode, padding_mode=padding, align_corners=False
     )
     return sampled.to(maps.dtype)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from partdisc.discovery.scops.config import ScopsConfig
-from partdisc.geometry.thin_plate import ThinPlateSpline, control_grid, fit_spline
+from partdisc.geometry.thin_plate import ThinPlateSpline, control_grid, spline_solver
 from partdisc.geometry.warps import AffineWarp, ThinPlateWarp, Warp, similarity
 
 # luma and two chroma axes (NTSC), in which a hue turns by rotation
@@ -49,8 +50,9 @@ def sample_warp(
     if config.bend == 0:
         return warp
     moves = config.bend * draw[:, 4:].unflatten(1, (points, 2))
-    spline = fit_spline(control_grid(config.bend_points), moves)
-    bent = ThinPlateSpline(spline.control.to(device), spline.coefficients.to(device))
+    control, solver = _solved_grid(config.bend_points)
+    coefficients = (solver @ moves.double()).float()
+    bent = ThinPlateSpline(control.to(device), coefficients.to(device))
     return warp.then(ThinPlateWarp(bent))
 
 
@@ -78,6 +80,13 @@ def recolour(images: Tensor, colours: Tensor) -> Tensor:
     changed = torch.einsum("bij,bjhw->bihw", matrix, images)
     mean = changed.mean(dim=(1, 2, 3), keepdim=True)
     return (mean + contrast * (changed - mean)).clamp(0, 255)
+
+
+@cache
+def _solved_grid(points: int) -> tuple[Tensor, Tensor]:
+    """Control points, and what solves for their splines: the same in every step."""
+    control = control_grid(points)
+    return control, spline_solver(control)
 
 
 def _generator(seed: int, position: int, purpose: int) -> np.random.Generator:

@@ -7,7 +7,7 @@ Images lie at its upper left, mirrored into the padding.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from partdisc.errors import DataError
 from partdisc.features.backbone import mirror
 from partdisc.features.extraction import resized_size
 from partdisc.store.features import FeatureSet
+
+Labels = Callable[[int], Tensor]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Batch:
         valid: (B, 1, h, w) share of each cell that the image covers.
         centres: (B, 2) of the images in the canvas.
         foreground: (B, 1, h, w) in [0, 1], or None.
+        labels: (B, K', h, w) probabilities to keep to, or None.
     """
 
     positions: Sequence[int]
@@ -72,6 +75,7 @@ class Batch:
     valid: Tensor
     centres: Tensor
     foreground: Tensor | None = None
+    labels: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device, but for the centres: warps are drawn on the CPU."""
@@ -91,6 +95,7 @@ class TrainingData:
         image_size: long side of an image in pixels.
         output_stride: pixels a cell of the maps; None where it is `stride`.
         foreground: (h, w) maps in [0, 1] by image id, on grids of any size; None has no background.
+        labels: gives image `index`, (h, w, K') probabilities on the grid of its features; None has none.
         inputs: "images", or "features", which then stand in for the images in every batch.
 
     Raises:
@@ -108,6 +113,7 @@ class TrainingData:
         image_size: int = 0,
         output_stride: int | None = None,
         foreground: Mapping[str, np.ndarray] | None = None,
+        labels: Labels | None = None,
         inputs: str = "images",
     ) -> None:
         self.inputs = inputs if records is not None else "features"
@@ -119,7 +125,8 @@ class TrainingData:
         missing = [e.id for e in entries if foreground is not None and e.id not in foreground]
         if missing:
             raise DataError(f"Expected a foreground map for every image, but there is none for {missing[0]}.")
-        self.foreground = foreground
+        self.foreground, self.labels = foreground, labels
+        self._known_valid: dict[tuple[float, float], Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.features)
@@ -163,41 +170,53 @@ class TrainingData:
         return torch.from_numpy(np.stack(placed)).permute(0, 3, 1, 2)
 
     def _batch(self, positions: Sequence[int], indices: Sequence[int], inputs: Tensor | None) -> Batch:
-        maps = [self.features[i].float() for i in indices]
-        features = self._place(maps)
-        targets = self._place([self.scaling(m) for m in maps])
-        if self.output_stride != self.stride:
-            targets = F.interpolate(targets, self.grid, mode="bilinear", align_corners=False)
-        foreground = None
+        rows = self._place([self.features[i] for i in indices]).float()
+        # channels last: what is one for each cell, scaling and products with the basis, then runs through memory
+        features, targets = rows.permute(0, 3, 1, 2), self._on_maps(self.scaling(rows))
+        foreground, labels = None, None
         if self.foreground is not None:
             foreground = torch.cat([self._foreground(i) for i in indices])
+        if self.labels is not None:
+            labels = self._on_maps(self._place([self.labels(i) for i in indices]).float())
         return Batch(
             positions=positions,
             inputs=features if inputs is None else inputs,
             features=features,
             targets=targets,
-            valid=torch.stack([self._valid(i) for i in indices]),
+            valid=torch.stack([self._valid(self._content(i)) for i in indices]),
             centres=torch.stack([self._centre(i) for i in indices]),
             foreground=foreground,
+            labels=labels,
         )
 
     def _place(self, maps: Sequence[Tensor]) -> Tensor:
-        """Maps (h, w, C) on the canvas, mirrored into the padding: (B, C, h, w)."""
+        """Maps (h, w, C) on the canvas, mirrored into the padding: (B, h', w', C)."""
         h, w = (math.ceil(side / self.stride) for side in self.canvas)
-        placed = [m[mirror(m.shape[0], h)][:, mirror(m.shape[1], w)] for m in maps]
-        return torch.stack(placed).permute(0, 3, 1, 2).contiguous()
+        return torch.stack(
+            [m if m.shape[:2] == (h, w) else m[mirror(m.shape[0], h)][:, mirror(m.shape[1], w)] for m in maps]
+        )
+
+    def _on_maps(self, rows: Tensor) -> Tensor:
+        """(B, h, w, C) on the canvas -> (B, C, h', w') on the grid of the maps."""
+        maps = rows.permute(0, 3, 1, 2)
+        if self.output_stride == self.stride:
+            return maps
+        return F.interpolate(maps, self.grid, mode="bilinear", align_corners=False)
 
     def _content(self, index: int) -> tuple[float, float]:
         """(rows, columns) of the maps' grid that an image covers."""
         rows, columns = self.features.entries[index].content
         return rows * self.stride / self.output_stride, columns * self.stride / self.output_stride
 
-    def _valid(self, index: int) -> Tensor:
-        rows, columns = (
-            (content - torch.arange(n, dtype=torch.float32)).clamp(0, 1)
-            for n, content in zip(self.grid, self._content(index), strict=True)
-        )
-        return (rows[:, None] * columns)[None]
+    def _valid(self, content: tuple[float, float]) -> Tensor:
+        """(1, h, w) share of each cell that an image of this content covers; images have few different ones."""
+        if content not in self._known_valid:
+            rows, columns = (
+                (covered - torch.arange(n, dtype=torch.float32)).clamp(0, 1)
+                for n, covered in zip(self.grid, content, strict=True)
+            )
+            self._known_valid[content] = (rows[:, None] * columns)[None]
+        return self._known_valid[content]
 
     def _centre(self, index: int) -> Tensor:
         (rows, columns), (h, w) = self._content(index), self.grid
@@ -208,5 +227,7 @@ class TrainingData:
         assert self.foreground is not None
         known = torch.as_tensor(np.asarray(self.foreground[self.features.entries[index].id])).float()
         rows, columns = (math.ceil(c) for c in self._content(index))
-        inside = F.interpolate(known[None, None], (rows, columns), mode="area")
+        inside = known[None, None]
+        if known.shape != (rows, columns):
+            inside = F.interpolate(inside, (rows, columns), mode="area")
         return F.pad(inside, (0, self.grid[1] - columns, 0, self.grid[0] - rows))

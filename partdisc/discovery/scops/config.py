@@ -54,6 +54,7 @@ class ScopsConfig:
         semantic: weight of semantic consistency.
         orthonormality: weight of that loss.
         foreground: weight of the agreement with the given foreground (not in the paper; 0 there).
+        labels: weight of the agreement with the parts that training starts from (not in the paper; 0 there).
         rotation: largest angle of a warp in degrees.
         scale: smallest and largest scale of a warp.
         shift: largest shift along each axis, in half long sides.
@@ -96,6 +97,7 @@ class ScopsConfig:
     semantic: float = 1.0
     orthonormality: float = 0.02
     foreground: float = 1.0
+    labels: float = 10.0
 
     rotation: float = 60.0
     scale: tuple[float, float] = (0.5, 1.43)
@@ -196,7 +198,15 @@ def _check_numbers(config: ScopsConfig) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise ConfigError(f"Expected {name} as a whole number of at least {low}, got {value!r}.")
     positive = ("learning_rate", "head_factor", "basis_learning_rate", "weight_decay", "clip", "rotation")
-    weights = ("concentration", "equivariance", "centroids", "semantic", "orthonormality", "foreground")
+    weights = (
+        "concentration",
+        "equivariance",
+        "centroids",
+        "semantic",
+        "orthonormality",
+        "foreground",
+        "labels",
+    )
     for name in (*positive, *weights, "shift", "bend"):
         value = getattr(config, name)
         if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):

@@ -31,20 +31,22 @@ def concentration(parts: Tensor, valid: Tensor | None = None) -> Tensor:
     return spreads(parts, valid).mean()
 
 
-def map_equivariance(logits: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Equivariance of maps: KL(T(R(x)) ‖ R(T(x))), summed over parts.
+def divergence(logits: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Divergence of maps, KL(target ‖ R), summed over parts.
+
+    Equivariance is KL(T(R(x)) ‖ R(T(x))); agreement with labels L of x is KL(L ‖ R(x)) and KL(T(L) ‖ R(T(x))).
 
     Args:
-        logits: (B, K + 1, h, w) of the warped image, before the softmax.
-        target: (B, K + 1, h, w) warped probabilities of the image; no gradient flows into them.
+        logits: (B, K + 1, h, w) of R, before the softmax.
+        target: (B, K + 1, h, w) probabilities; no gradient flows into them.
         valid: (B, 1, h, w).
 
     Returns:
         A scalar >= 0, in nats; 0 where the maps agree.
     """
     target = target.detach().to(logits.dtype)
-    divergence = torch.xlogy(target, target) - target * F.log_softmax(logits, dim=1)
-    return per_image_mean(divergence.sum(dim=1, keepdim=True), valid)
+    found = torch.xlogy(target, target) - target * F.log_softmax(logits, dim=1)
+    return per_image_mean(found.sum(dim=1, keepdim=True), valid)
 
 
 def centroid_equivariance(parts: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -62,7 +64,8 @@ def centroid_equivariance(parts: Tensor, target: Tensor, valid: Tensor | None = 
         A scalar >= 0, in squared half long sides.
     """
     distance = (centroids(parts, valid) - centroids(target, valid)).square().sum(dim=-1)
-    present = torch.minimum(areas(parts, valid), areas(target, valid)).detach()
+    with torch.no_grad():
+        present = torch.minimum(areas(parts, valid), areas(target, valid))
     return (distance * present / (present + 100 * EMPTY)).mean()
 
 
@@ -75,7 +78,8 @@ def semantic_consistency(
 ) -> Tensor:
     """Semantic consistency: ‖m(u) V(u) − Σₖ R(k, u) wₖ‖², mean over channels.
 
-    The basis must be non-negative; the background rebuilds nothing, so where the foreground m is 0, parts cost.
+    The basis must be non-negative; the background rebuilds nothing, so where the foreground m is 0, parts cost. The
+    square is multiplied out, so that nothing of the features' size is made.
 
     Args:
         features: (B, C, h, w) deep features V >= 0, scaled to a mean square of about 1.
@@ -87,9 +91,15 @@ def semantic_consistency(
     Returns:
         A scalar >= 0; 0 where the features equal the rebuilt ones.
     """
-    target = features if foreground is None else features * foreground
-    rebuilt = torch.einsum("bkhw,kc->bchw", parts, basis)
-    return per_image_mean((target - rebuilt).square().mean(dim=1, keepdim=True), valid)
+    with torch.autocast(features.device.type, enabled=False):  # differences of large numbers
+        V, R = (maps.to(parts.dtype).permute(0, 2, 3, 1) for maps in (features, parts))
+        w = basis.to(parts.dtype)
+        products, length = V @ w.T, torch.linalg.vector_norm(V, dim=-1).square()
+        if foreground is not None:
+            m = foreground.permute(0, 2, 3, 1)
+            products, length = products * m, length * m[..., 0].square()
+        distance = length + (R * (R @ (w @ w.T) - 2 * products)).sum(dim=-1)
+        return per_image_mean((distance.clamp(min=0) / V.shape[-1])[:, None], valid)
 
 
 def orthonormality(basis: Tensor) -> Tensor:
@@ -136,5 +146,5 @@ def per_image_mean(values: Tensor, valid: Tensor | None = None) -> Tensor:
     if valid is None:
         return values.mean()
     weight = valid.to(values.dtype)
-    total = weight.sum(dim=(1, 2, 3))
-    return ((values * weight).sum(dim=(1, 2, 3)) / total.clamp(min=1e-6)).mean()
+    total = weight.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
+    return (values * (weight / (total * len(weight)))).sum()

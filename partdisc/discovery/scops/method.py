@@ -33,6 +33,7 @@ from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
 from partdisc.discovery.scops.batches import TrainingData
 from partdisc.discovery.scops.config import ScopsConfig, load_config
 from partdisc.discovery.scops.inference import averaged_views, head_probabilities, published_rule
+from partdisc.discovery.scops.labels import start_labels
 from partdisc.discovery.scops.network import AtrousHead, Segmenter, dilated, trainable_encoder
 from partdisc.discovery.scops.objective import Objective
 from partdisc.discovery.scops.start import find_start
@@ -202,7 +203,6 @@ class CoPartSegmentation(PartDiscoverer):
         scaling = non_negative_scaling(channel_statistics(features), layers)
         encoder = self._encoder(config, device) if images is not None else None
         records = None if images is None else images.records
-        data = self._data(features, scaling, records, encoder, foreground)
         start = find_start(
             features,
             scaling,
@@ -213,6 +213,9 @@ class CoPartSegmentation(PartDiscoverer):
             pictures=None if images is None else small_images(features, images, pixels=1),
         )
         background = foreground is not None
+        pictures = small_images(features, images) if images is not None and background else None
+        labels = start_labels(features, start, pictures) if config.labels else None
+        data = self._data(features, scaling, records, encoder, foreground, labels)
         head = AtrousHead(features.num_channels, self.num_parts_ + background, config.rates, self.seed)
         head.standardize(start.mean, start.scale)
         if start.weight is not None and start.bias is not None:
@@ -245,10 +248,16 @@ class CoPartSegmentation(PartDiscoverer):
         return backbone.to(device)
 
     def _data(
-        self, features: FeatureSet, scaling: Any, records: Any, encoder: Backbone | None, foreground: Any
+        self,
+        features: FeatureSet,
+        scaling: Any,
+        records: Any,
+        encoder: Backbone | None,
+        foreground: Any,
+        labels: Any,
     ) -> TrainingData:
         if encoder is None:
-            return TrainingData(features, scaling, foreground=foreground)
+            return TrainingData(features, scaling, foreground=foreground, labels=labels)
         teacher = super().get_backbone()
         sizes = [resized_size(r.height, r.width, self.image_size) for r in records]
         # a canvas that both strides divide: the teacher's, as a dilated network's stride divides its own
@@ -262,6 +271,7 @@ class CoPartSegmentation(PartDiscoverer):
             image_size=self.image_size,
             output_stride=encoder.stride,
             foreground=foreground,
+            labels=labels,
             inputs=self._settings().warped,
         )
 

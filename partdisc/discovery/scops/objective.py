@@ -10,10 +10,11 @@ from partdisc.discovery.scops.augmentation import recolour, sample_colours, samp
 from partdisc.discovery.scops.batches import Batch
 from partdisc.discovery.scops.config import ScopsConfig
 from partdisc.discovery.scops.network import Segmenter
+from partdisc.geometry.cells import sample_cells
 from partdisc.geometry.moments import areas
-from partdisc.geometry.warps import Warp, visible, warp_maps
+from partdisc.geometry.warps import INSIDE, Warp, sample_maps, sampling_places, warp_maps
 
-TERMS = ("concentration", "equivariance", "centroids", "semantic", "orthonormality", "foreground")
+TERMS = ("concentration", "equivariance", "centroids", "semantic", "orthonormality", "foreground", "labels")
 
 
 class Objective(nn.Module):
@@ -39,19 +40,21 @@ class Objective(nn.Module):
         """The total loss, and what it is made of: each term (unweighted), and "areas" (K,) of the parts."""
         config = self.config
         warp = sample_warp(self.seed, batch.positions, config, batch.centres, batch.valid.device)
+        places = sampling_places(
+            warp, *batch.valid.shape[-2:], dtype=torch.float32, device=batch.valid.device
+        )
         # as SCOPS has it, the image itself is not recoloured: its features are the teacher's
         plain = self.plain_logits(batch)
-        moved = self._logits(self._warped(batch, warp), batch, True)
+        moved = self._logits(self._warped(batch, warp, places), batch, True)
         probabilities = plain.softmax(dim=1)
-        target = warp_maps(probabilities, warp)
-        seen = visible(warp, batch.valid)
+        seen, target, labels = _carried(batch, probabilities, places)
         first = int(self.background)
         parts = probabilities[:, first:]
         terms = {
             "concentration": losses.concentration(parts, batch.valid),
-            "equivariance": losses.map_equivariance(moved, target, seen),
+            "equivariance": losses.divergence(moved, target, seen),
             "centroids": losses.centroid_equivariance(
-                moved.softmax(dim=1)[:, first:], target[:, first:].detach(), seen
+                moved.softmax(dim=1)[:, first:], target[:, first:], seen
             ),
             "semantic": losses.semantic_consistency(
                 batch.targets, parts, self.basis, batch.valid, batch.foreground
@@ -60,6 +63,9 @@ class Objective(nn.Module):
         }
         if batch.foreground is not None:
             terms["foreground"] = losses.foreground_agreement(plain, batch.foreground, batch.valid)
+        if batch.labels is not None and labels is not None:
+            kept = losses.divergence(plain, batch.labels, batch.valid)
+            terms["labels"] = (kept + losses.divergence(moved, labels, seen)) / 2
         total = torch.stack([getattr(config, name) * value for name, value in terms.items()]).sum()
         return total, {**terms, "areas": areas(parts.detach(), batch.valid).mean(dim=0)}
 
@@ -73,9 +79,9 @@ class Objective(nn.Module):
         logits = network(inputs)[..., : batch.valid.shape[-2], : batch.valid.shape[-1]]
         return logits.float()  # softmax and moments are not for half precision
 
-    def _warped(self, batch: Batch, warp: Warp) -> Tensor:
-        if batch.inputs.dtype != torch.uint8:
-            return warp_maps(batch.inputs, warp, padding="reflection")
+    def _warped(self, batch: Batch, warp: Warp, places: Tensor) -> Tensor:
+        if batch.inputs.dtype != torch.uint8:  # features: on the grid of the maps
+            return sample_cells(batch.inputs, places)
         colours = sample_colours(self.seed, batch.positions, self.config).to(batch.inputs.device)
         return warp_maps(recolour(batch.inputs.float(), colours), warp, padding="reflection")
 
@@ -83,3 +89,12 @@ class Objective(nn.Module):
     def project(self) -> None:
         """Keep the basis non-negative; done after each step."""
         self.basis.clamp_(min=0)
+
+
+@torch.no_grad()
+def _carried(batch: Batch, probabilities: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What is known of an image, warped: where it is seen whole (0 or 1), its maps, and its labels if it has any."""
+    known = [batch.valid, probabilities] + ([] if batch.labels is None else [batch.labels])
+    warped = sample_maps(torch.cat(known, dim=1), places).split([maps.shape[1] for maps in known], dim=1)
+    seen = (warped[0] >= INSIDE).to(batch.valid.dtype)
+    return seen, warped[1], None if batch.labels is None else warped[2]

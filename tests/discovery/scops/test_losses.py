@@ -42,7 +42,7 @@ def parts(logits: Tensor) -> Tensor:
 
 LOSSES = {
     "concentration": lambda c: losses.concentration(parts(c.logits), c.valid),
-    "map_equivariance": lambda c: losses.map_equivariance(c.logits, c.other.softmax(1), c.valid),
+    "divergence": lambda c: losses.divergence(c.logits, c.other.softmax(1), c.valid),
     "centroid_equivariance": lambda c: losses.centroid_equivariance(parts(c.logits), parts(c.other), c.valid),
     "semantic_consistency": lambda c: losses.semantic_consistency(
         c.features, parts(c.logits), c.basis, c.valid, c.foreground
@@ -151,19 +151,19 @@ def test_concentration_does_not_depend_on_the_number_of_parts():
     assert torch.allclose(losses.concentration(maps), losses.concentration(maps.repeat(1, 4, 1, 1)))
 
 
-def test_map_equivariance_is_zero_where_maps_agree_and_equals_torch():
+def test_divergence_is_zero_where_maps_agree_and_equals_torch():
     case = Case()
     target = case.other.softmax(1)
-    assert losses.map_equivariance(case.other, target).abs() < 1e-12
+    assert losses.divergence(case.other, target).abs() < 1e-12
     expected = torch.nn.functional.kl_div(case.logits.log_softmax(1), target, reduction="none").sum(1).mean()
-    assert torch.allclose(losses.map_equivariance(case.logits, target), expected)
+    assert torch.allclose(losses.divergence(case.logits, target), expected)
 
 
-def test_map_equivariance_sends_no_gradient_into_its_target_and_bears_zeros():
+def test_divergence_sends_no_gradient_into_its_target_and_bears_zeros():
     case = Case()
     target = torch.nn.functional.one_hot(case.other.argmax(1), K + 1).movedim(-1, 1).double().requires_grad_()
     logits = case.logits.requires_grad_()
-    found = losses.map_equivariance(logits, target)
+    found = losses.divergence(logits, target)
     found.backward()
     assert found.isfinite()
     assert target.grad is None
@@ -184,10 +184,10 @@ def test_equivariance_is_zero_for_an_equivariant_network(turns):
     logits = network(warp_maps(image, warp))
     target = warp_maps(network(image).softmax(1), warp)
     valid = visible(warp, torch.ones(2, 1, 9, 9).double())
-    assert losses.map_equivariance(logits, target, valid) < 1e-9
+    assert losses.divergence(logits, target, valid) < 1e-9
     assert losses.centroid_equivariance(logits.softmax(1)[:, 1:], target[:, 1:], valid) < 1e-9
     biased = logits + draw(1, K + 1, 9, 9, seed=2)  # knows where it is: not equivariant
-    assert losses.map_equivariance(biased, target, valid) > 1e-3
+    assert losses.divergence(biased, target, valid) > 1e-3
 
 
 def test_border_of_a_warp_does_not_count():
@@ -196,8 +196,8 @@ def test_border_of_a_warp_does_not_count():
     target = warp_maps(torch.cat([image, 1 - image], dim=1), warp)
     valid = visible(warp, torch.ones_like(image))
     logits = torch.where(valid.bool(), target.log(), 5 * draw(1, 2, 12, 12, seed=1))
-    assert losses.map_equivariance(logits, target, valid) < 1e-9
-    assert losses.map_equivariance(logits, target).abs() > 1e-3
+    assert losses.divergence(logits, target, valid) < 1e-9
+    assert losses.divergence(logits, target).abs() > 1e-3
 
 
 def test_absent_parts_have_no_place_to_keep():

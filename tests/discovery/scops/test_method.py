@@ -14,6 +14,7 @@ from partdisc.discovery.object_cells import collect_cells
 from partdisc.discovery.pipeline import discover
 from partdisc.discovery.scops.checkpoints import list_checkpoints
 from partdisc.discovery.scops.config import CONFIGS, ScopsConfig, load_config
+from partdisc.discovery.scops.labels import start_labels
 from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.discovery.scops.start import InsideKnown
 from partdisc.errors import ConfigError, DataError
@@ -122,6 +123,26 @@ def test_fit_on_images_keeps_shapes_sizes_and_the_foreground(backbone, images):
     assert all(np.allclose(m.maps.sum(0), 1, atol=1e-5) for m in found)
     agreement = [((m.to_labels() > 0) == (foreground[m.image_id] > 0)).mean() for m in found]
     assert np.mean(agreement) > 0.8
+
+
+def test_labels_are_kept_to_where_there_is_a_start_and_follow_pictures_where_there_is_a_foreground(
+    backbone, images, monkeypatch
+):
+    foreground = {
+        f"image_{i:05d}": (image.max(-1) > 200).astype(np.float32) for i, image in enumerate(images)
+    }
+    corrected = []
+    monkeypatch.setattr(
+        "partdisc.discovery.scops.method.start_labels",
+        lambda features, start, pictures: (
+            corrected.append(pictures) or start_labels(features, start, pictures)
+        ),
+    )
+    assert "labels" in make(backbone).fit(images, foreground=foreground).history_[-1]
+    assert "labels" in make(backbone).fit(images).history_[-1]
+    assert [pictures is None for pictures in corrected] == [False, True]
+    assert "labels" not in make(backbone, start="random").fit(images).history_[-1]
+    assert "labels" not in make(backbone, labels=0).fit(images).history_[-1]
 
 
 def test_foreground_is_found_where_none_is_given(backbone, images):
@@ -282,6 +303,7 @@ def test_shipped_configurations_load_and_come_back(path):
         ({"scale": [1.5, 0.5]}, "0 < low <= high"),
         ({"ema": 1.0}, "ema within 0 and 1"),
         ({"concentration": -1}, "concentration as a number of at least 0"),
+        ({"labels": -1}, "labels as a number of at least 0"),
         ({"rates": []}, "rates as whole numbers"),
         ({"jitter": [0.1]}, "jitter as four numbers"),
         ({"rates": 3}, "wrong type"),
