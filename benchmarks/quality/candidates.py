@@ -31,6 +31,8 @@ CANDIDATES = (
     Candidate("9 votes", {**TWO_STAGE, "options": {"votes": 9}}),
     Candidate("stride 16 alone", {**TWO_STAGE, "layers": "stride16"}),
     Candidate("images of 320 pixels", {**TWO_STAGE, "image_size": 320}),
+    Candidate("images of 448 pixels", {**TWO_STAGE, "image_size": 448}),
+    Candidate("images of 704 pixels", {**TWO_STAGE, "image_size": 704}),
     Candidate("masks not refined", {**TWO_STAGE, "refine": "none"}),
     Candidate("foreground from the border alone", {**TWO_STAGE, "foreground": "border"}),
     Candidate("foreground from the classifier's evidence alone", {**TWO_STAGE, "foreground": "class"}),

@@ -25,7 +25,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         "--layer", dest="layers", metavar="L[,L...]", help="layers: index, name, strideN, relu5_4"
     )
     parser.add_argument("--weights", metavar="auto|random|FILE", help="weights of the backbone")
-    parser.add_argument("--image-size", type=int, metavar="N", help="long side images are resized to (448)")
+    parser.add_argument("--image-size", type=int, metavar="N", help="long side images are resized to (576)")
     parser.add_argument("--refine", metavar="auto|colour|none", help="refine masks by each image's colours")
     parser.add_argument(
         "--apply", metavar="RUN|MODEL", help="label images with a saved model instead of learning"

@@ -32,7 +32,7 @@ from partdisc.progress import Progress
 from partdisc.store.features import FeatureEntry, FeatureSet, FeatureStore, Shard, check_dtype
 from partdisc.threads import OneAhead, spread
 
-DEFAULT_IMAGE_SIZE = 448
+DEFAULT_IMAGE_SIZE = 576
 # of images that go through the network at once on a CPU. Activations of more are too large for the allocator to keep:
 # every layer gets fresh pages from the system (eight images of 448 x 320: 30 of 78 ms an image on one core)
 CPU_PIXELS = 448 * 448

@@ -1,7 +1,7 @@
 """From weak evidence to a foreground: guesses are added up, then a classifier learns from them and from its cuts.
 
 1. Each estimator scores the cells of every image; scores are standardised and summed. How much of all images is
-   object is read off the scores together (`share.object_share`).
+   object is what a linear classifier of cells, taught the sum, parts best (`share.object_share`).
 2. A linear classifier of feature cells learns the sum over all images. What single guesses get wrong in one image
    and right in another averages out; it then learns from its own answers. The share is held, else each round would
    take a little more, or less, than the one before.
@@ -64,6 +64,7 @@ SAMPLE_ROWS = 16_384  # and from so many of their cells
 FIRST_CUTS = 48  # images cut before the last round, evenly spaced: what they teach is cut again
 WARM_UP = 3  # rounds of learning from its own answers before the first cut
 SURENESS = 2.0  # how steep the answers are made that it learns from
+TRIAL_ROWS, TRIAL_STEPS = 4096, 10  # of learning what a share would lead to
 LEAST, MOST = 0.7, 1.3  # of the share read off the evidence: how far cuts may move it
 
 
@@ -98,9 +99,9 @@ def fit_foreground(
     cells = [pool_map(m, EVIDENCE_CELLS) for m in maps]
     found = gather_evidence(learner.scaled(cells), cells, evidence=evidence, logits=logits, seed=seed)
     table = {name: torch.cat([s.flatten() for s in scores]) for name, scores in found.items()}
-    share = first_share = object_share(torch.stack(list(table.values()), 1))
     everywhere = range(len(maps))
     odds = learner.sampled(_sum_on_grids(found, [m.shape[:2] for m in maps]), everywhere)
+    share = first_share = object_share(lambda share: learner.answers(odds, share))
     for _ in range(WARM_UP):
         odds = learner.learn(_softening(odds, share, SURENESS)(odds), everywhere)
     if images is not None:
@@ -183,6 +184,14 @@ class _Learner:
         rows = torch.cat([self.rows[i] for i in images])
         self.learnt = weight, bias = fit_logistic(rows, targets)
         return torch.cat([rows @ weight for rows in self.rows]) + bias
+
+    def answers(self, odds: Tensor, share: float) -> Tensor:
+        """Log odds that follow if a `share` of the sampled cells were object; nothing of it is kept."""
+        rows = torch.cat(list(self.rows))
+        step = -(-len(rows) // TRIAL_ROWS)
+        rows, odds = rows[::step], odds[::step]
+        weight, bias = fit_logistic(rows, _softening(odds, share, SURENESS)(odds), steps=TRIAL_STEPS)
+        return rows @ weight + bias
 
     def cuts(self, cutter: Cutter, images: Sequence[int], soften: Callable[[Tensor], Tensor]) -> list[Tensor]:
         """Of some images the share of each cell (h, w) that lies inside the cut of what was learnt."""

@@ -13,9 +13,6 @@ from torch import Tensor
 
 from partdisc.store.features import FeatureEntry
 
-LEVELS = 256  # of the histogram a threshold is sought in
-SMALLEST_SIDE = 0.02
-
 Item = TypeVar("Item")
 
 
@@ -71,33 +68,6 @@ def standardize(scores: Sequence[Tensor]) -> list[Tensor]:
     values = torch.cat([s.flatten() for s in scores])
     mean, scale = values.mean(), values.std(correction=0).clamp(min=1e-6)
     return [(s - mean) / scale for s in scores]
-
-
-def minimum_error_threshold(values: Tensor) -> float:
-    """The value that parts a sample best into two normal distributions of their own shares and widths.
-
-    Kittler and Illingworth, "Minimum error thresholding" (1986), equation 15. Otsu's method supposes classes of one
-    size and width, and takes twice too much where objects are small. Outliers beyond 0.5 % are clipped; the smaller
-    side keeps at least 2 %.
-
-    >>> 0.1 < minimum_error_threshold(torch.tensor([0.0, 0.1, 0.05] * 50 + [1.0, 0.9] * 10)) < 0.9
-    True
-    """
-    sample = values.detach().cpu().double().numpy().ravel()
-    low, high = np.percentile(sample, [0.5, 99.5])
-    if high <= low:
-        return float(low)
-    counts, edges = np.histogram(np.clip(sample, low, high), LEVELS, range=(low, high))
-    share = np.stack([np.cumsum(counts), counts.sum() - np.cumsum(counts)]) / counts.sum()
-    middles = np.arange(LEVELS) + 0.5
-    moments = [np.cumsum(counts * middles**power) / counts.sum() for power in (1, 2)]
-    first, second = (np.stack([m, m[-1] - m]) / np.maximum(share, 1e-12) for m in moments)
-    variance = np.maximum(second - first**2, 1 / 12)  # no class is narrower than a level
-    cost = (share * (0.5 * np.log(variance) - np.log(np.maximum(share, 1e-12)))).sum(0)
-    cost[share.min(0) < SMALLEST_SIDE] = np.inf
-    if not np.isfinite(cost).any():
-        return float((low + high) / 2)
-    return float(edges[int(cost.argmin()) + 1])
 
 
 def grid_image(image: np.ndarray, entry: FeatureEntry, scale: int = 4) -> np.ndarray:

@@ -1,29 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
-from partdisc.foreground.grids import centre_weight, grid_image, minimum_error_threshold, standardize
+from partdisc.foreground.grids import centre_weight, grid_image, standardize
 from partdisc.store.features import FeatureEntry
-
-
-@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
-def test_threshold_parts_two_normals_whatever_their_shares(share):
-    rng = np.random.default_rng(0)
-    count = int(20000 * share)
-    values = np.concatenate([rng.normal(0, 1, 20000 - count), rng.normal(5, 0.7, count)])
-    assert abs((values > minimum_error_threshold(torch.from_numpy(values))).mean() - share) < 0.02
-
-
-def test_threshold_moves_with_scale_and_shift():
-    values = torch.cat([torch.randn(500, generator=torch.Generator().manual_seed(0)), torch.full((80,), 6.0)])
-    first = minimum_error_threshold(values)
-    assert abs(minimum_error_threshold(3 * values + 7) - (3 * first + 7)) < 1e-3
-
-
-def test_threshold_of_one_value():
-    assert minimum_error_threshold(torch.full((5,), 2.0)) == 2.0
 
 
 def test_scores_of_all_images_share_one_scale():
