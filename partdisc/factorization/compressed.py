@@ -9,8 +9,8 @@ What is saved buys a better optimum. NMF has many local minima, and most are of 
 twice while two others share a component. Descent cannot leave them. So the search starts with half as many
 components more and takes out, one at a time, the one that is missed least. Then it grows the factorization by a
 quarter, each addition what the basis leaves of a row that it explains badly, descends, and takes out as many again;
-the result replaces the best so far if its loss is lower. A few such cycles, until two running bring next to nothing,
-find what dozens of restarts do not.
+the result replaces the best so far if its loss is lower. Each cycle tries two such additions, on two threads, and
+keeps the better. A few cycles, until two running bring next to nothing, find what dozens of restarts do not.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from partdisc.factorization.initialization import Start, random_factors, truncat
 from partdisc.factorization.passes import sums_over
 from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.updates import hals_sweep
+from partdisc.threads import spread
 
 SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 4096, 256
 WIDTH_PER_COMPONENT = 3
 FIRST_COMPONENTS = 1.5  # times K, before the first are taken out
 CYCLES, PATIENCE = 12, 2
+TRIES = 2  # additions of each cycle, side by side
 WORTHWHILE = 1e-4  # a cycle that explains less than this share more counts as nothing
 DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 12, 8, 1, 4, 3  # iterations at each stage
 SWEEPS = 2
@@ -91,7 +93,9 @@ def _search(sketch: Sketch, num_components: int, generator: torch.Generator) -> 
     best = _prune(sketch, _descend(sketch, *start, DESCENT), num_components)
     idle = 0
     for _ in range(CYCLES):
-        found = _regrow(sketch, best, _left_over(sketch, best, max(1, num_components // 4), generator))
+        additions = [_left_over(sketch, best, max(1, num_components // 4), generator) for _ in range(TRIES)]
+        grown = spread(partial(_regrow, sketch, best), additions, best.H.device)
+        found = min(grown, key=lambda candidate: candidate.loss)
         gain = best.loss - found.loss
         if gain > 0:
             best = found

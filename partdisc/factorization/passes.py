@@ -80,7 +80,9 @@ def read_once(reader: BlockReader, passengers: Sequence[Passenger]) -> list[Stat
             if p.older_W is not None:
                 push_on(part, p.older_W[:, rows], p.weight)
             if p.update_w is not None:
-                steepness[n] = projected_gradient(part, gram, target).double().square().sum()
+                steepness[n] = (
+                    torch.linalg.vector_norm(projected_gradient(part, gram, target)).double().square()
+                )
                 p.update_w(part, gram, target)
         parts = [p.W[:, rows] for p in passengers]
         return multiply(_joined(parts), block, reader.precision), [V @ V.T for V in parts], steepness
