@@ -26,7 +26,7 @@ from partdisc.discovery.object_cells import (
     find_fine_clusters,
     leading_coordinates,
 )
-from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote
+from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, sharpened
 from partdisc.errors import ConfigError, DataError
 from partdisc.threads import spread
 
@@ -94,7 +94,7 @@ class TwoStageClustering(PartDiscoverer):
     def _teach(
         self, cells: ObjectCells, voters: Tensor, clusterings: Sequence[FineClusters], num_parts: int
     ) -> LinearParts:
-        votes = mean_vote(fine.merged(num_parts) for fine in clusterings)
+        votes = sharpened(mean_vote(fine.merged(num_parts) for fine in clusterings))
         weight, bias = fit_softmax(cells.rows[voters], votes)
         return LinearParts(cells.mean, cells.scale, weight, bias)
 

@@ -20,6 +20,7 @@ from partdisc.foreground.logistic import minimise
 
 PENALTY = 1e-2  # what the weights may cost
 STEPS = 30
+SHARPNESS = 3.0
 
 
 def mean_vote(votes: Iterable[Tensor]) -> Tensor:
@@ -47,6 +48,18 @@ def mean_vote(votes: Iterable[Tensor]) -> Tensor:
     if total is None:
         raise ValueError("Expected at least one clustering, but got none.")
     return total / count
+
+
+def sharpened(votes: Tensor, power: float = SHARPNESS) -> Tensor:
+    """Votes (n, K) surer of what they say: to a power, rows summing to 1 again.
+
+    A mean of clusterings says how many agree, not how likely a part is: what most agree on is nearly certain.
+
+    >>> sharpened(torch.tensor([[0.6, 0.4]]), 2.0)
+    tensor([[0.6923, 0.3077]])
+    """
+    powers = votes**power
+    return powers / powers.sum(1, keepdim=True)
 
 
 @dataclass(frozen=True)

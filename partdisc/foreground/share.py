@@ -13,7 +13,7 @@ PLACE, CLASS = ("border", "classifier"), ("class", "certainty")
 SHARES = tuple(0.06 * 2 ** (i / 2) for i in range(8))  # that are tried, up to 0.68
 USUAL, SPREAD = 0.2, 1.0  # of objects in photographs: middle, and deviation of the share's logarithm
 TRUST = 10.0  # how much a share that parts the cells better counts before one that parts them less well
-MORE = 1.2  # is taken than was found: cuts take back what is too much, and seldom add what is missing
+MORE = 1.3  # is taken than was found: cuts take back what is too much, and seldom add what is missing
 
 
 def object_share(answers: Callable[[float], Tensor]) -> float:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, scaled
+from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, scaled, sharpened
 
 
 def test_renumbered_copies_of_one_clustering_leave_it_as_it_is():
@@ -59,3 +59,11 @@ def test_renumbering_moves_columns():
     parts = LinearParts(torch.zeros(4), torch.ones(4), torch.randn(4, 3), torch.randn(3))
     rows, order = torch.randn(6, 4), torch.tensor([2, 0, 1])
     torch.testing.assert_close(parts.renumbered(order)(rows), parts(rows)[:, order])
+
+
+def test_sharpened_votes_keep_their_winner_and_their_certainties():
+    votes = torch.tensor([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]])
+    found = sharpened(votes)
+    torch.testing.assert_close(found.sum(1), torch.ones(3))
+    torch.testing.assert_close(found[1:], votes[1:])
+    assert found[0, 0] > votes[0, 0] and found[0, 2] < votes[0, 2]
