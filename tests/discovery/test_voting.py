@@ -66,4 +66,5 @@ def test_sharpened_votes_keep_their_winner_and_their_certainties():
     found = sharpened(votes)
     torch.testing.assert_close(found.sum(1), torch.ones(3))
     torch.testing.assert_close(found[1:], votes[1:])
-    assert found[0, 0] > votes[0, 0] and found[0, 2] < votes[0, 2]
+    assert found[0, 0] > votes[0, 0]
+    assert found[0, 2] < votes[0, 2]
