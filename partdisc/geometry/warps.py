@@ -205,16 +205,3 @@ def sample_maps(maps: Tensor, places: Tensor, *, mode: str = "bilinear", padding
         maps.to(places.dtype), places, mode=mode, padding_mode=padding, align_corners=False
     )
     return sampled.to(maps.dtype)
-
-
-def visible(warp: Warp, valid: Tensor) -> Tensor:
-    """Which cells of a warped map come from valid cells alone.
-
-    Args:
-        warp: of B images.
-        valid: (B, 1, h, w) in [0, 1]; all ones for images without padding.
-
-    Returns:
-        (B, 1, h, w) of zeros and ones in the dtype of `valid`.
-    """
-    return (warp_maps(valid, warp) >= INSIDE).to(valid.dtype)

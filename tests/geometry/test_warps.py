@@ -8,7 +8,7 @@ from scipy.interpolate import RBFInterpolator
 from partdisc.errors import ConfigError
 from partdisc.geometry.moments import centroids, coordinate_grid
 from partdisc.geometry.thin_plate import control_grid, fit_spline
-from partdisc.geometry.warps import AffineWarp, ThinPlateWarp, similarity, visible, warp_maps
+from partdisc.geometry.warps import INSIDE, AffineWarp, ThinPlateWarp, similarity, warp_maps
 
 SHAPES = [(24, 24), (20, 36), (36, 20)]
 DTYPES = [torch.float32, torch.float64]
@@ -185,6 +185,11 @@ def test_centroids_of_points_follow_a_thin_plate_warp(shape):
     maps = torch.cat([blob(shape, 0.1, -0.05, 0.03), blob(shape, -0.25, 0.1, 0.03)], dim=1)
     warp = some_affine(batch=1).then(some_thin_plate(0.02, batch=1))
     assert (centroids(warp_maps(maps, warp)) - warp.push(centroids(maps))).abs().max() < 5e-3
+
+
+def visible(warp, valid):
+    """1 where a warped map comes from valid cells alone."""
+    return (warp_maps(valid, warp) >= INSIDE).to(valid.dtype)
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (64, 120)])
