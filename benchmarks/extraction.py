@@ -51,6 +51,7 @@ FOLDED = "folded, one image a thread"
 METHODS = (("dff", "none"), ("kmeans", "none"), ("dff", "auto"), ("two-stage", "auto"))
 CPU = torch.device("cpu")
 MOST = 0.3  # of the extraction's time, that the rest may add
+SIZE = 448  # long side of the images, in pixels
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -62,7 +63,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def decoded(images: ImageList, backbone: partdisc.Backbone, batch_size: int) -> list[list]:
     """Every batch of the plan, decoded: what the bare backbone is fed."""
-    plan = plan_extraction(images, backbone, image_size=448, batch_size=batch_size, dtype=torch.float16)
+    plan = plan_extraction(images, backbone, image_size=SIZE, batch_size=batch_size, dtype=torch.float16)
     batches = [batch for shard in plan.shards for batch in shard]
     return [loaded.images for loaded in ImageLoader(batches, lambda r: plan.sizes[r.id])]
 
@@ -94,7 +95,7 @@ def extraction_round(images: ImageList, backbone: partdisc.Backbone, ways: dict,
 
     def extract() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            extract_features(backbone, [r.path for r in images.records], store=folder)
+            extract_features(backbone, [r.path for r in images.records], image_size=SIZE, store=folder)
 
     rates, cpu = {}, {}
     for name, work in {**ways, FOLDED: quick, "extraction": extract}.items():
@@ -136,7 +137,7 @@ def stages_of(model: PartDiscoverer, images: ImageList, features: FeatureSet) ->
 def stages(images: ImageList, backbone: partdisc.Backbone, num_parts: int) -> dict:
     """The stages of a run, by method, and what they add to the extraction."""
     kept = []
-    extraction = timed(lambda: kept.append(extract_features(backbone, images)))
+    extraction = timed(lambda: kept.append(extract_features(backbone, images, image_size=SIZE)))
     found: dict = {"extraction": extraction}
     for method, foreground in METHODS:
         model = create_discoverer(method, num_parts, foreground=foreground, backbone=backbone, device="cpu")
@@ -192,7 +193,7 @@ def main() -> None:
     images, few = list_images(paths[: options.num_images]), list_images(paths[: options.bare_images])
     backbone = partdisc.create_backbone().to(memory_format=torch.channels_last)
     ways, quick = bare_settings(few, backbone), folded_setting(few, backbone)
-    extract_features(backbone, few)  # so that nothing is measured that happens once
+    extract_features(backbone, few, image_size=SIZE)  # so that nothing is measured that happens once
     rounds = []
     for _ in range(options.rounds):
         rounds.append(extraction_round(few, backbone, ways, quick))
