@@ -101,7 +101,7 @@ def fit_foreground(
     table = {name: torch.cat([s.flatten() for s in scores]) for name, scores in found.items()}
     everywhere = range(len(maps))
     odds = learner.sampled(_sum_on_grids(found, [m.shape[:2] for m in maps]), everywhere)
-    share = first_share = object_share(lambda share: learner.answers(odds, share))
+    share = first_share = object_share(learner.trial(odds))
     for _ in range(WARM_UP):
         odds = learner.learn(_softening(odds, share, SURENESS)(odds), everywhere)
     if images is not None:
@@ -185,13 +185,16 @@ class _Learner:
         self.learnt = weight, bias = fit_logistic(rows, targets)
         return torch.cat([rows @ weight for rows in self.rows]) + bias
 
-    def answers(self, odds: Tensor, share: float) -> Tensor:
-        """Log odds that follow if a `share` of the sampled cells were object; nothing of it is kept."""
-        rows = torch.cat(list(self.rows))
-        step = -(-len(rows) // TRIAL_ROWS)
-        rows, odds = rows[::step], odds[::step]
-        weight, bias = fit_logistic(rows, _softening(odds, share, SURENESS)(odds), steps=TRIAL_STEPS)
-        return rows @ weight + bias
+    def trial(self, odds: Tensor) -> Callable[[float], Tensor]:
+        """Gives the log odds that follow if a share of the sampled cells were object; nothing of it is kept."""
+        every = -(-len(odds) // TRIAL_ROWS)
+        rows, odds = torch.cat(self.rows)[::every].contiguous(), odds[::every]
+
+        def answers(share: float) -> Tensor:
+            weight, bias = fit_logistic(rows, _softening(odds, share, SURENESS)(odds), steps=TRIAL_STEPS)
+            return rows @ weight + bias
+
+        return answers
 
     def cuts(self, cutter: Cutter, images: Sequence[int], soften: Callable[[Tensor], Tensor]) -> list[Tensor]:
         """Of some images the share of each cell (h, w) that lies inside the cut of what was learnt."""
