@@ -8,10 +8,15 @@ import torch
 from torch import Tensor
 
 from partdisc.discovery.scops import losses
-from partdisc.geometry.warps import similarity, visible, warp_maps
+from partdisc.geometry.warps import INSIDE, similarity, warp_maps
 
 SHAPES = [(8, 8), (6, 11), (11, 6)]
 K, C = 3, 5
+
+
+def visible(warp, valid: Tensor) -> Tensor:
+    """1 where a warped map comes from valid cells alone."""
+    return (warp_maps(valid, warp) >= INSIDE).to(valid.dtype)
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
