@@ -20,7 +20,7 @@ from partdisc.foreground.logistic import minimise
 
 PENALTY = 1e-2  # what the weights may cost
 STEPS = 30
-SHARPNESS = 3.0
+SHARPNESS = 3.0  # power of the votes that the classifier learns
 
 
 def mean_vote(votes: Iterable[Tensor]) -> Tensor:
