@@ -69,6 +69,28 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], device: torch.
                 yield waiting.popleft().result()
 
 
+@contextmanager
+def team(
+    device: torch.device,
+) -> Iterator[Callable[[Callable[[Item], Result], Iterable[Item]], Iterator[Result]]]:
+    """`map` over as many threads as `spread` uses, for work too short to start threads for each time.
+
+    >>> with team(torch.device("cpu")) as together:
+    ...     list(together(abs, [-1, 2]))
+    [1, 2]
+    """
+    if device.type != "cpu":
+        yield map
+        return
+    with one_thread():
+        count = thread_count()
+        if count == 1:
+            yield map
+            return
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool.map
+
+
 class OneAhead:
     """Calls `work` in a thread of its own, one call ahead of the caller, and raises here what it raised there."""
 

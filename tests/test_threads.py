@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from partdisc.factorization import non_negative_factorization
-from partdisc.threads import OneAhead, one_thread, spread
+from partdisc.threads import OneAhead, one_thread, spread, team
 from tests.factorization.conftest import relu_features
 
 CPU = torch.device("cpu")
@@ -33,6 +33,15 @@ def test_results_keep_their_order_and_the_setting_is_given_back(threads):
 def test_work_runs_on_single_threads(threads):
     inside = list(spread(lambda _: torch.get_num_threads(), range(9), CPU))
     assert inside == [1] * 9
+
+
+def test_a_team_keeps_the_order_and_gives_the_setting_back(threads):
+    with team(CPU) as together:
+        for _ in range(3):
+            assert list(together(lambda i: (i, torch.get_num_threads()), range(5))) == [
+                (i, 1) for i in range(5)
+            ]
+    assert torch.get_num_threads() == threads
 
 
 def test_reading_ahead_is_bounded(threads):

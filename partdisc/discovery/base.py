@@ -53,7 +53,7 @@ from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
 from partdisc.store.levels import PartTree
 from partdisc.store.model import write_model
-from partdisc.threads import spread
+from partdisc.threads import one_thread, spread
 
 # weights that anybody can fetch again; others travel with the model
 FETCHABLE = ("embedded", "hub")
@@ -225,6 +225,12 @@ class PartDiscoverer(ABC):
     def _learn_parts(
         self, features: FeatureSet, images: ImageList | None, masks: Masks | None = None
     ) -> None:
+        with one_thread():  # all that takes long is spread over them
+            self._learn_inside(features, images, masks)
+        for complaint in self.support_.complaints(self.areas_) if self.support_ else ():
+            warnings.warn(complaint, PartSupportWarning, stacklevel=4)
+
+    def _learn_inside(self, features: FeatureSet, images: ImageList | None, masks: Masks | None) -> None:
         self._check_learnable(features)
         backbone = None if images is None else self.get_backbone()
         masks = find_masks(self.foreground, images) if masks is None else masks
@@ -245,8 +251,6 @@ class PartDiscoverer(ABC):
         self._fit_features(inside)
         self._settle(inside)
         self.support_ = measure_support(self._part_scores(sample.rows), sample.owners)
-        for complaint in self.support_.complaints(self.areas_):
-            warnings.warn(complaint, PartSupportWarning, stacklevel=4)
 
     def _choose(self, features: RowsInside, sample: RowSample) -> int:
         """K, and how it was chosen into `choice_`."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from partdisc.data import ImageList, decode_image
+from partdisc.discovery.scaling import CPU
 from partdisc.errors import ConfigError
 from partdisc.features import Backbone
 from partdisc.foreground import (
@@ -29,6 +30,7 @@ from partdisc.foreground import (
 )
 from partdisc.processes import ALONE, Processes
 from partdisc.store.features import FeatureSet
+from partdisc.threads import spread
 
 NONE = "none"
 INSIDE = 0.5  # probability of foreground from which a cell belongs to the object
@@ -201,7 +203,7 @@ class RowsInside:
         if self.foreground is None:
             return None
         own = self._own
-        maps = [foreground_of(own, i, self.foreground, self.masks) for i in range(len(own))]
+        maps = spread(lambda i: foreground_of(own, i, self.foreground, self.masks), range(len(own)), CPU)
         return torch.cat(
             [torch.empty(0, dtype=torch.bool), *(m.flatten() > INSIDE for m in maps if m is not None)]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from torch import Tensor
 
 from partdisc.discovery.inside import INSIDE, RowsInside
 from partdisc.discovery.merging import colour_distances, lab_colours, merge_clusters
+from partdisc.discovery.scaling import CPU
 from partdisc.discovery.voting import scaled
 from partdisc.errors import DataError
 from partdisc.factorization import KMeans
 from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.initialization import truncated_svd
 from partdisc.foreground.grids import evenly
+from partdisc.threads import spread
 
 SAMPLE_IMAGES = 256  # evenly spaced
 SAMPLE_ROWS = 10_000  # of each clustering
@@ -81,8 +84,8 @@ def collect_cells(features: RowsInside) -> ObjectCells:
     Raises:
         DataError: if there are none.
     """
-    found = [_cells(features, i) for i in evenly(range(len(features.features)), SAMPLE_IMAGES)]
-    return join_cells(found, features.key)
+    chosen = evenly(range(len(features.features)), SAMPLE_IMAGES)
+    return join_cells(list(spread(partial(_cells, features), chosen, CPU)), features.key)
 
 
 def join_cells(

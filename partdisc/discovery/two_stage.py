@@ -26,6 +26,7 @@ from partdisc.discovery.object_cells import (
     find_fine_clusters,
     leading_coordinates,
 )
+from partdisc.discovery.scaling import CPU
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, sharpened
 from partdisc.errors import ConfigError, DataError
 from partdisc.threads import spread
@@ -89,12 +90,13 @@ class TwoStageClustering(PartDiscoverer):
         generator = torch.Generator().manual_seed(self.seed)
         voters = torch.randperm(len(cells.rows), generator=generator)[:VOTERS]
         work = partial(find_fine_clusters, cells, leading_coordinates(cells), voters, count)
-        return cells, voters, list(spread(work, seeds, torch.device("cpu")))
+        return cells, voters, list(spread(work, seeds, CPU))
 
     def _teach(
         self, cells: ObjectCells, voters: Tensor, clusterings: Sequence[FineClusters], num_parts: int
     ) -> LinearParts:
-        votes = sharpened(mean_vote(fine.merged(num_parts) for fine in clusterings))
+        merged = spread(lambda fine: fine.merged(num_parts), clusterings, CPU)
+        votes = sharpened(mean_vote(merged))
         weight, bias = fit_softmax(cells.rows[voters], votes)
         return LinearParts(cells.mean, cells.scale, weight, bias)
 

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from partdisc.foreground.logistic import minimise
+from partdisc.foreground.logistic import PIECE_ROWS, minimise
+from partdisc.threads import team
 
 PENALTY = 1e-2  # what the weights may cost
 STEPS = 30
@@ -110,11 +111,25 @@ def fit_softmax(
     Returns:
         weight (C, K) and bias (K,).
     """
-    channels, classes = rows.shape[1], targets.shape[1]
+    count, channels, classes = *rows.shape, targets.shape[1]
+    pieces = list(zip(rows.split(PIECE_ROWS), targets.split(PIECE_ROWS), strict=True))
+    with team(rows.device) as together:
 
-    def loss(parameters: Tensor) -> Tensor:
-        weight, bias = parameters[:-classes].view(channels, classes), parameters[-classes:]
-        return F.cross_entropy(rows @ weight + bias, targets) + penalty * weight.square().sum()
+        def slope(parameters: Tensor) -> tuple[Tensor, Tensor]:
+            weight, bias = parameters[:-classes].view(classes, channels), parameters[-classes:]
 
-    found = minimise(loss, torch.zeros((channels + 1) * classes), steps)
-    return found[:-classes].view(channels, classes), found[-classes:]
+            def share(piece: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+                rows, targets = piece
+                log = F.log_softmax(F.linear(rows, weight, bias), dim=1)
+                residual = (log.exp() - targets) / count
+                return -(log * targets).sum() / count, torch.cat(
+                    [(residual.T @ rows).flatten(), residual.sum(0)]
+                )
+
+            values, gradients = zip(*together(share, pieces), strict=True)
+            gradient = torch.stack(gradients).sum(0)
+            gradient[:-classes] += 2 * penalty * weight.flatten()
+            return sum(values, penalty * weight.square().sum()), gradient
+
+        found = minimise(slope, torch.zeros((channels + 1) * classes), steps)
+    return found[:-classes].view(classes, channels).T.contiguous(), found[-classes:]

@@ -33,7 +33,7 @@ from partdisc.foreground.joint import first_factor, spectral_cut
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.foreground.share import object_share, support
 from partdisc.store.features import FeatureSet
-from partdisc.threads import spread
+from partdisc.threads import one_thread, spread
 
 
 class Estimator(Protocol):
@@ -68,6 +68,7 @@ TRIAL_ROWS, TRIAL_STEPS = 4096, 10  # of learning what a share would lead to
 LEAST, MOST = 0.7, 1.3  # of the share read off the evidence: how far cuts may move it
 
 
+@one_thread()
 def fit_foreground(
     features: FeatureSet,
     images: Sequence[np.ndarray] | Callable[[int], np.ndarray] | None = None,
@@ -96,7 +97,7 @@ def fit_foreground(
     chosen = evenly(range(len(features)), SAMPLE_IMAGES)
     maps = [features[i] for i in chosen]
     learner = _Learner(maps, seed)
-    cells = [pool_map(m, EVIDENCE_CELLS) for m in maps]
+    cells = list(spread(lambda m: pool_map(m, EVIDENCE_CELLS), maps, CPU))
     found = gather_evidence(learner.scaled(cells), cells, evidence=evidence, logits=logits, seed=seed)
     table = {name: torch.cat([s.flatten() for s in scores]) for name, scores in found.items()}
     everywhere = range(len(maps))
@@ -142,7 +143,7 @@ def gather_evidence(
         raise ConfigError(f"Expected foreground estimators among {known}, but got {', '.join(unknown)}.")
     found = {name: ESTIMATORS[name](scaled, seed=seed) for name in evidence if name in ESTIMATORS}
     if logits is not None and any(name in CLASS_ESTIMATORS for name in evidence):
-        classes = [logits(c) for c in cells]
+        classes = list(spread(logits, cells, CPU))
         found |= {name: CLASS_ESTIMATORS[name](classes) for name in evidence if name in CLASS_ESTIMATORS}
     if not found:
         raise ConfigError(
@@ -169,7 +170,7 @@ class _Learner:
         self.picked = picked.split(sizes)
         rows = self.sampled(maps, range(len(maps))).float()
         self.mean, self.scale = rows.mean(0), rows.std(0, correction=0).clamp(min=1e-6)
-        self.rows = ((rows - self.mean) / self.scale).split([int(p.sum()) for p in self.picked])
+        self.rows = rows.sub_(self.mean).div_(self.scale)
         self.learnt: tuple[Tensor, Tensor] | None = None
 
     def sampled(self, maps: Sequence[Tensor], images: Sequence[int]) -> Tensor:
@@ -181,14 +182,17 @@ class _Learner:
 
     def learn(self, targets: Tensor, images: Sequence[int]) -> Tensor:
         """Learn targets (n,) in [0, 1] of the sampled cells of some images; the log odds (N,) of all sampled."""
-        rows = torch.cat([self.rows[i] for i in images])
+        rows = self.rows
+        if len(images) < len(self.maps):
+            by_image = rows.split([int(p.sum()) for p in self.picked])
+            rows = torch.cat([by_image[i] for i in images])
         self.learnt = weight, bias = fit_logistic(rows, targets)
-        return torch.cat([rows @ weight for rows in self.rows]) + bias
+        return self.rows @ weight + bias
 
     def trial(self, odds: Tensor) -> Callable[[float], Tensor]:
         """Gives the log odds that follow if a share of the sampled cells were object; nothing of it is kept."""
         every = -(-len(odds) // TRIAL_ROWS)
-        rows, odds = torch.cat(self.rows)[::every].contiguous(), odds[::every]
+        rows, odds = self.rows[::every].contiguous(), odds[::every]
 
         def answers(share: float) -> Tensor:
             weight, bias = fit_logistic(rows, _softening(odds, share, SURENESS)(odds), steps=TRIAL_STEPS)

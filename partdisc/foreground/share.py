@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partdisc.threads import spread
+
 PLACE, CLASS = ("border", "classifier"), ("class", "certainty")
 SHARES = tuple(0.06 * 2 ** (i / 2) for i in range(8))  # that are tried, up to 0.68
 USUAL, SPREAD = 0.2, 1.0  # of objects in photographs: middle, and deviation of the share's logarithm
@@ -30,7 +32,8 @@ def object_share(answers: Callable[[float], Tensor]) -> float:
         Within 0..1.
     """
     shares = np.log(SHARES)
-    apart = np.array([math.log(separation(answers(share), share)) for share in SHARES])
+    found = spread(lambda share: separation(answers(share), share), SHARES, torch.device("cpu"))
+    apart = np.log(list(found))
     worth = TRUST * (apart - ((shares - math.log(USUAL)) / SPREAD) ** 2 / 2)
     weights = np.exp(worth - worth.max())
     return min(MORE * float(np.exp((weights * shares).sum() / weights.sum())), SHARES[-1])
