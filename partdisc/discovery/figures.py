@@ -14,10 +14,12 @@ from partdisc.discovery.choosing import SHOWN, PartsChoice
 from partdisc.discovery.scaling import CPU
 from partdisc.errors import DataError
 from partdisc.features.extraction import resized_size
+from partdisc.foreground.grids import evenly
 from partdisc.progress import Progress
 from partdisc.render.canvas import save_figure
 from partdisc.render.contact_sheet import contact_sheet
 from partdisc.render.overlay import PartOverlay
+from partdisc.render.pictures import fit_within, resize, resize_labels, write_picture
 from partdisc.render.plots import choice_figure
 from partdisc.store import files
 from partdisc.store.masks import MaskEntry, MaskSet
@@ -26,33 +28,41 @@ from partdisc.threads import spread
 SHEET_IMAGES = 40
 SHEET_CELL = 224
 LONG_SIDE = 800  # of an overlay, in pixels, at most
+Picture = tuple[np.ndarray, np.ndarray]  # an image and its labels
 
 
 def write_figures(
     root: Path, masks: MaskSet, *, overlays: int | None, progress: Callable[[str, int], Progress]
 ) -> None:
-    """Write `figures/contact_sheet.jpg` and overlays of evenly chosen images."""
+    """Write `figures/contact_sheet.jpg` and overlays of evenly chosen images; the sheet shows those that have one."""
     folder = root / "figures"
     draw = PartOverlay(palette=masks.palette, part_names=masks.part_names)
     chosen = evenly(masks.entries, len(masks) if overlays is None else overlays)
+    shown = evenly(chosen, SHEET_IMAGES) if len(chosen) >= SHEET_IMAGES else None
+    on_sheet = {entry.id for entry in shown or ()}
 
-    def write_overlay(entry: MaskEntry) -> None:
-        for image, labels in picture_of(masks, entry, LONG_SIDE):
-            _write_jpeg(folder / "overlays" / f"{entry.id}.jpg", draw.annotate(image, labels))
+    def write_overlay(entry: MaskEntry) -> list[Picture]:
+        found = list(picture_of(masks, entry, LONG_SIDE))
+        for image, labels in found:
+            write_picture(folder / "overlays" / f"{entry.id}.jpg", draw.annotate(image, labels))
+        return [_shrunk(*pair) for pair in found] if entry.id in on_sheet else []
 
+    pictures: list[Picture] = []
     with progress("overlays", len(chosen)) as bar:
         bar.skip(0)
-        for _ in spread(write_overlay, chosen, CPU):
+        for found in spread(write_overlay, chosen, CPU):
+            pictures += found
             bar.advance()
-    write_sheet(masks, folder)
+    write_sheet(masks, folder, None if shown is None else pictures)
 
 
-def write_sheet(masks: MaskSet, folder: Path) -> None:
-    """Write `contact_sheet.jpg`: evenly chosen images, each beside its parts."""
+def write_sheet(masks: MaskSet, folder: Path, pictures: Sequence[Picture] | None = None) -> None:
+    """Write `contact_sheet.jpg`: images, each beside its parts; without `pictures`, evenly chosen ones."""
     draw = PartOverlay(palette=masks.palette, part_names=masks.part_names)
-    shown = evenly(masks.entries, SHEET_IMAGES)
-    found = spread(lambda entry: list(picture_of(masks, entry, SHEET_CELL)), shown, CPU)
-    pictures = list(chain.from_iterable(found))
+    if pictures is None:
+        shown = evenly(masks.entries, SHEET_IMAGES)
+        found = spread(lambda entry: list(picture_of(masks, entry, SHEET_CELL)), shown, CPU)
+        pictures = list(chain.from_iterable(found))
     pairs = [pair for image, labels in pictures for pair in ((image, None), (image, labels))]
     if pairs:
         sheet = contact_sheet(pairs, columns=min(10, len(pairs)), cell=SHEET_CELL, overlay=draw)
@@ -73,14 +83,7 @@ def write_choice(root: Path, choice: PartsChoice) -> None:
     save_figure(choice_figure(points, choice.num_parts, SHOWN), root / "figures" / "num_parts.png", dpi=200)
 
 
-def evenly(items: Sequence[MaskEntry], count: int) -> list[MaskEntry]:
-    """`count` items, evenly spaced from the first to the last."""
-    if count >= len(items):
-        return list(items)
-    return [items[round(i)] for i in np.linspace(0, len(items) - 1, count)]
-
-
-def picture_of(masks: MaskSet, entry: MaskEntry, long_side: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def picture_of(masks: MaskSet, entry: MaskEntry, long_side: int) -> Iterator[Picture]:
     """The image and its labels at `long_side` pixels at most; nothing if the image has gone meanwhile."""
     import cv2
 
@@ -93,9 +96,7 @@ def picture_of(masks: MaskSet, entry: MaskEntry, long_side: int) -> Iterator[tup
     yield image, cv2.resize(labels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
 
 
-def _write_jpeg(path: Path, picture: np.ndarray) -> None:
-    import cv2
-
-    ok, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    if ok:
-        files.write_bytes(path, data.tobytes())
+def _shrunk(image: np.ndarray, labels: np.ndarray) -> Picture:
+    """What the sheet needs of a picture."""
+    size = fit_within((image.shape[0], image.shape[1]), (SHEET_CELL, SHEET_CELL))
+    return resize(image, size), resize_labels(labels, size)

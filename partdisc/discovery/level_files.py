@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from partdisc.discovery.figures import SHEET_CELL, evenly, picture_of, save_sheet, write_sheet
+from partdisc.discovery.figures import SHEET_CELL, picture_of, save_sheet, write_sheet
 from partdisc.discovery.scaling import CPU
+from partdisc.foreground.grids import evenly
 from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.render.contact_sheet import contact_sheet, thumbnail

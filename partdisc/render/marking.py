@@ -58,7 +58,9 @@ def hatch_lines(labels: np.ndarray, scale: int = 1) -> np.ndarray:
 
 def present_parts(labels: np.ndarray) -> list[int]:
     """Parts with at least one pixel, in order."""
-    counts = np.bincount(labels.ravel(), minlength=256)
+    counts = cv2.calcHist(
+        [labels], [0], None, [256], [0, 256]
+    )  # numpy would first make each label eight bytes
     return [int(label) for label in np.flatnonzero(counts[: MAX_PARTS + 1]) if label != BACKGROUND]
 
 
