@@ -13,13 +13,13 @@ from torch import Tensor
 
 from partdisc.discovery.inside import INSIDE, RowsInside
 from partdisc.discovery.merging import colour_distances, lab_colours, merge_clusters
-from partdisc.discovery.scaling import CPU
+from partdisc.discovery.scaling import BLOCK_ROWS, CPU
 from partdisc.discovery.voting import scaled
 from partdisc.errors import DataError
 from partdisc.factorization import KMeans
 from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.initialization import truncated_svd
-from partdisc.foreground.grids import evenly
+from partdisc.foreground.grids import evenly, moments
 from partdisc.threads import spread
 
 SAMPLE_IMAGES = 256  # evenly spaced
@@ -111,7 +111,7 @@ def join_cells(
     return ObjectCells(
         mean,
         scale,
-        scaled(rows, mean, scale),
+        torch.cat(list(spread(lambda some: scaled(some, mean, scale), rows.split(BLOCK_ROWS), CPU))),
         tuple(len(rows) for rows, _, _ in found),
         np.concatenate([weights for _, weights, _ in found]),
         np.concatenate(colours) if colours else None,
@@ -162,4 +162,5 @@ def _cells(features: RowsInside, index: int) -> tuple[Tensor, np.ndarray, np.nda
 def _scaling(rows: Tensor, layer_channels: Sequence[int]) -> tuple[Tensor, Tensor]:
     layers = torch.tensor(list(layer_channels))
     share = layers.float().sqrt().repeat_interleave(layers)
-    return rows.mean(0), (rows.std(0, correction=0) + 1e-5) * share
+    mean, deviation = moments(rows)
+    return mean, (deviation + 1e-5) * share

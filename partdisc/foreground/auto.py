@@ -28,7 +28,7 @@ from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.border import border_clusters, border_contrast, centre_classifier, centre_prior
 from partdisc.foreground.classes import class_certainty, class_evidence
 from partdisc.foreground.cut import Cutter
-from partdisc.foreground.grids import enlarge, evenly, pool_map, standardize
+from partdisc.foreground.grids import enlarge, evenly, moments, pool_map, standardize
 from partdisc.foreground.joint import first_factor, spectral_cut
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.foreground.share import object_share, support
@@ -169,7 +169,8 @@ class _Learner:
         picked[torch.randperm(len(picked), generator=generator)[:SAMPLE_ROWS]] = True
         self.picked = picked.split(sizes)
         rows = self.sampled(maps, range(len(maps))).float()
-        self.mean, self.scale = rows.mean(0), rows.std(0, correction=0).clamp(min=1e-6)
+        self.mean, deviation = moments(rows)
+        self.scale = deviation.clamp(min=1e-6)
         self.rows = rows.sub_(self.mean).div_(self.scale)
         self.learnt: tuple[Tensor, Tensor] | None = None
 

@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partdisc.store.features import FeatureEntry
+from partdisc.threads import team
 
 Item = TypeVar("Item")
+PIECE_CHANNELS = 128  # that one thread works on; results do not depend on the threads
 
 
 def evenly(items: Sequence[Item], most: int) -> Sequence[Item]:
@@ -68,6 +70,13 @@ def standardize(scores: Sequence[Tensor]) -> list[Tensor]:
     values = torch.cat([s.flatten() for s in scores])
     mean, scale = values.mean(), values.std(correction=0).clamp(min=1e-6)
     return [(s - mean) / scale for s in scores]
+
+
+def moments(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (C,) of each channel of rows (n, C), some channels on each thread."""
+    with team(rows.device) as together:
+        deviations = together(lambda piece: piece.std(0, correction=0), rows.split(PIECE_CHANNELS, dim=1))
+        return rows.mean(0), torch.cat(list(deviations))
 
 
 def grid_image(image: np.ndarray, entry: FeatureEntry, scale: int = 4) -> np.ndarray:

@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from partdisc.foreground.grids import PIECE_CHANNELS
 from partdisc.threads import team
 
 # what the weights may cost: backbones give hundreds of correlated channels, guesses are wrong here and there
 PENALTY = 1e-2
 STEPS = 20
-PIECE_ROWS, PIECE_CHANNELS = 4096, 128  # that one thread multiplies; results do not depend on the threads
+PIECE_ROWS = 4096  # that one thread works on; results do not depend on the threads
 LEAST_SUPPORT = 0.12  # photographs have 0.45 to 0.75, close-ups and bare grounds below 0.1
 
 

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
-from partdisc.foreground.logistic import PIECE_CHANNELS, PIECE_ROWS, fit_logistic, minimise
+from partdisc.foreground.grids import PIECE_CHANNELS
+from partdisc.foreground.logistic import PIECE_ROWS, fit_logistic, minimise
 
 
 def test_fit_equals_scikit_learn():
