@@ -145,9 +145,14 @@ def gather_evidence(
         known = ", ".join([*ESTIMATORS, *CLASS_ESTIMATORS])
         raise ConfigError(f"Expected foreground estimators among {known}, but got {', '.join(unknown)}.")
     found = {name: ESTIMATORS[name](scaled, seed=seed) for name in evidence if name in ESTIMATORS}
-    if logits is not None and any(name in CLASS_ESTIMATORS for name in evidence):
-        classes = list(spread(logits, cells, CPU))
-        found |= {name: CLASS_ESTIMATORS[name](classes) for name in evidence if name in CLASS_ESTIMATORS}
+    named = [name for name in evidence if name in CLASS_ESTIMATORS]
+    if logits is not None and named:
+
+        def of_classes(image: Tensor) -> list[Tensor]:
+            classes = [logits(image)]
+            return [CLASS_ESTIMATORS[name](classes)[0] for name in named]
+
+        found |= dict(zip(named, map(list, zip(*spread(of_classes, cells, CPU), strict=True)), strict=True))
     if not found:
         raise ConfigError(
             "Expected a foreground estimator that needs no classifier, for this backbone has none; "
