@@ -112,6 +112,8 @@ class PartDiscoverer(ABC):
 
     processes: Processes = field(default=ALONE, init=False, repr=False)  # those that learn together
     budget: int | None = field(default=None, init=False, repr=False)  # bytes; see `fits_in_memory`
+    # the `small_images` of the images that are learnt from, where others need them too
+    pictures: Callable[[int], np.ndarray] | None = field(default=None, init=False, repr=False)
     num_parts_: int = field(init=False, repr=False)
     areas_: Tensor = field(init=False, repr=False)
     choice_: PartsChoice | None = field(default=None, init=False, repr=False)
@@ -237,7 +239,7 @@ class PartDiscoverer(ABC):
         stage = NONE if self.foreground == "auto" and images is None else self.foreground
         # learnt from a bounded sample: nothing that processes would have to share
         self.foreground_ = self.processes.from_first(
-            lambda: fit_stage(stage, backbone, features, images, self.seed, masks)
+            lambda: fit_stage(stage, backbone, features, images, self.seed, masks, self.pictures)
         )
         pictures = None if images is None else small_images(features, images, pixels=1)
         inside = RowsInside(features, self.foreground_, masks, pictures, self.processes)

@@ -79,6 +79,7 @@ def fit_stage(
     images: ImageList | None,
     seed: int,
     masks: Masks | None = None,
+    pictures: Callable[[int], np.ndarray] | None = None,
 ) -> LinearForeground | None:
     """Learn the foreground of images, without labels or from masks.
 
@@ -89,6 +90,7 @@ def fit_stage(
         images: the images, for cuts along their edges; None leaves the cuts out.
         seed: of all random numbers.
         masks: what to learn instead.
+        pictures: the `small_images` of these, where there are any already.
 
     Returns:
         None for "none", and with a warning for "auto" where no object stands out from a background.
@@ -97,9 +99,11 @@ def fit_stage(
         return fit_to_masks(features, masks, seed=seed)
     if check_foreground(name) == NONE:
         return None
+    if pictures is None and images is not None:
+        pictures = small_images(features, images)
     found = fit_foreground(
         features,
-        None if images is None else small_images(features, images),
+        pictures,
         evidence=AUTO if name == "auto" else (name,),
         logits=None if backbone is None else _logits_on_cpu(backbone),
         seed=seed,

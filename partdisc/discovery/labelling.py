@@ -41,6 +41,7 @@ def write_parts(
     processes: Processes = ALONE,
     foreground: Masks | None = None,
     soft_foreground: bool = False,
+    pictures: Callable[[int], np.ndarray] | None = None,
 ) -> MaskSet:
     """Write `parts/` of a run; groups of images that are there already are skipped, processes share the rest.
 
@@ -56,13 +57,14 @@ def write_parts(
         processes: those that write together.
         foreground: masks by image id: parts fill them to the pixel, and the rest is background.
         soft_foreground: whether the first part's probability is written too, as `foreground/<id>.png` of the run.
+        pictures: the `small_images` of these, where there are any already.
     """
     masks = MaskSet(root / "parts", discoverer.num_parts_, part_palette(discoverer.num_parts_))
     masks.images_root = to_text(images.root)
     masks.part_names = None if discoverer.part_names is None else list(discoverer.part_names)
     writer = _Writer(masks, foreground or {}, root / "foreground" if soft_foreground else None)
     refine = is_refined(refinement, discoverer.has_background or bool(foreground))
-    load = small_images(features, images)
+    load = pictures or small_images(features, images)
     size = min(GROUP, -(-len(features) // MIN_GROUPS))
     groups = [range(i, min(i + size, len(features))) for i in range(0, len(features), size)]
     todo = processes.share_of(

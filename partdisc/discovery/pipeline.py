@@ -9,8 +9,12 @@ import math
 import shutil
 import sys
 import warnings
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from partdisc.data import ImageList, list_images
 from partdisc.data.remote import to_text
@@ -18,7 +22,7 @@ from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import parse_num_parts
 from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.figures import write_choice, write_figures
-from partdisc.discovery.inside import names_masks
+from partdisc.discovery.inside import names_masks, small_images
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.level_files import write_levels
 from partdisc.discovery.levels import fit_tree
@@ -42,6 +46,8 @@ from partdisc.progress import Progress, StepLog
 from partdisc.store import files
 from partdisc.store.features import FeatureSet, FeatureStore, check_dtype
 from partdisc.store.run import Run, RunWriter, load_run
+
+KEPT_PICTURES = 256  # small ones, for the stage after the foreground: all of a small set
 
 
 def discover(
@@ -175,8 +181,13 @@ class Pipeline:
             raise DataError(_first_skipped(features.skipped))
         if not len(features):
             raise DataError(f"No image could be decoded. {_first_skipped(skipped)}")
+        pictures: Callable[[int], np.ndarray] = lru_cache(KEPT_PICTURES)(small_images(features, images))
         if not learnt:
+            discoverer.pictures, given = pictures, features
             features = self._learn(discoverer, images, features, masks)
+            discoverer.pictures = None
+            if features is not given:
+                pictures = small_images(features, images)
             save_and_reload(discoverer, self.root / "model", processes)
         labelled = write_parts(
             self.root,
@@ -189,6 +200,7 @@ class Pipeline:
             processes=processes,
             foreground=masks,
             soft_foreground=isinstance(discoverer, ObjectForeground),
+            pictures=pictures,
         )
         if discoverer.tree_ is not None:
             write_levels(self.root, labelled, discoverer.tree_, progress=self._progress, processes=processes)
