@@ -47,12 +47,8 @@ class ThinPlateSpline:
         return points[..., None, :] - self.control
 
 
-def fit_spline(control: Tensor, displacements: Tensor) -> ThinPlateSpline:
-    """The spline that displaces the control points exactly as told.
-
-    Args:
-        control: (P, 2), at least three points that are not all on one line.
-        displacements: (B, P, 2).
+def spline_solver(control: Tensor) -> Tensor:
+    """(P + 3, P) float64, by which displacements (P, 2) of control points (P, 2) become coefficients.
 
     Raises:
         ConfigError: if the control points determine no spline.
@@ -60,18 +56,9 @@ def fit_spline(control: Tensor, displacements: Tensor) -> ThinPlateSpline:
     >>> control = torch.tensor([[-1.0, -1], [1, -1], [-1, 1], [1, 1]], dtype=torch.float64)
     >>> moves = torch.zeros(1, 4, 2, dtype=torch.float64)
     >>> moves[0, 3] = 0.2
-    >>> torch.allclose(fit_spline(control, moves)(control[None]), moves)
+    >>> spline = ThinPlateSpline(control, spline_solver(control) @ moves)
+    >>> torch.allclose(spline(control[None]), moves)
     True
-    """
-    coefficients = spline_solver(control) @ displacements.double()
-    return ThinPlateSpline(control, coefficients.to(displacements.dtype))
-
-
-def spline_solver(control: Tensor) -> Tensor:
-    """(P + 3, P) float64, by which displacements (P, 2) of control points (P, 2) become coefficients.
-
-    Raises:
-        ConfigError: if the control points determine no spline.
     """
     P = len(control)
     plane = torch.cat([torch.ones_like(control[:, :1]), control], dim=1).double()

@@ -7,7 +7,7 @@ from scipy.interpolate import RBFInterpolator
 
 from partdisc.errors import ConfigError
 from partdisc.geometry.moments import centroids, coordinate_grid
-from partdisc.geometry.thin_plate import control_grid, fit_spline
+from partdisc.geometry.thin_plate import ThinPlateSpline, control_grid, spline_solver
 from partdisc.geometry.warps import INSIDE, AffineWarp, ThinPlateWarp, similarity, warp_maps
 
 SHAPES = [(24, 24), (20, 36), (36, 20)]
@@ -21,6 +21,10 @@ def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> to
 def some_affine(seed: int = 0, batch: int = 4, dtype: torch.dtype = torch.float64) -> AffineWarp:
     draw = random(batch, 4, seed=seed, dtype=dtype)
     return similarity((2 * draw[:, 0] - 1) * torch.pi / 3, 0.5 + 0.93 * draw[:, 1], 0.2 * draw[:, 2:] - 0.1)
+
+
+def fit_spline(control, moves):
+    return ThinPlateSpline(control, (spline_solver(control) @ moves.double()).to(moves.dtype))
 
 
 def some_thin_plate(
