@@ -57,7 +57,7 @@ from partdisc.threads import one_thread, spread
 
 # weights that anybody can fetch again; others travel with the model
 FETCHABLE = ("embedded", "hub")
-ORDER_CELLS = 65_536  # by which parts are put in their order
+ORDER_CELLS = 32_768  # by which parts are put in their order
 AT_ONCE = 8  # images whose cells are scored together: a few large operations instead of many small ones
 
 Self = TypeVar("Self", bound="PartDiscoverer")

@@ -8,7 +8,7 @@ where they meet in an image; this is done from several starts, and a linear clas
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -66,16 +66,17 @@ class TwoStageClustering(PartDiscoverer):
     def _trials(
         self, features: RowsInside, sample: RowSample, counts: Sequence[int]
     ) -> Iterator[PartDiscoverer]:
-        clustered = self._cluster(features, max(counts))
+        cells, voters, found = self._cluster(features, max(counts))
+        clusterings = list(found)
         for num_parts in counts:
             trial = copy.copy(self)
-            trial.num_parts_, trial.parts_ = num_parts, self._teach(*clustered, num_parts)
+            trial.num_parts_, trial.parts_ = num_parts, self._teach(cells, voters, clusterings, num_parts)
             yield trial
 
     def _cluster(
         self, features: RowsInside, num_parts: int
-    ) -> tuple[ObjectCells, Tensor, list[FineClusters]]:
-        """The cells inside objects, which of them vote, and the clusterings."""
+    ) -> tuple[ObjectCells, Tensor, Iterator[FineClusters]]:
+        """The cells inside objects, which of them vote, and the clusterings, found while they are taken."""
         for name in ("fine_clusters", "votes"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Expected {name} of at least 1, but got {getattr(self, name)}.")
@@ -90,10 +91,10 @@ class TwoStageClustering(PartDiscoverer):
         generator = torch.Generator().manual_seed(self.seed)
         voters = torch.randperm(len(cells.rows), generator=generator)[:VOTERS]
         work = partial(find_fine_clusters, cells, leading_coordinates(cells), voters, count)
-        return cells, voters, list(spread(work, seeds, CPU))
+        return cells, voters, spread(work, seeds, CPU)
 
     def _teach(
-        self, cells: ObjectCells, voters: Tensor, clusterings: Sequence[FineClusters], num_parts: int
+        self, cells: ObjectCells, voters: Tensor, clusterings: Iterable[FineClusters], num_parts: int
     ) -> LinearParts:
         merged = spread(lambda fine: fine.merged(num_parts), clusterings, CPU)
         votes = sharpened(mean_vote(merged))
