@@ -6,22 +6,25 @@ Wᵀ S ≈ (Wᵀ Y) V, so coordinate sweeps run on Y while H stays non-negative 
 compression of Tepper and Sapiro 2016; Zhou, Cichocki and Xie 2012 for the low-rank half).
 
 What is saved buys a better optimum. NMF has many local minima, and most are of one kind: one part is described
-twice while two others share a component. Descent cannot leave them. So the search starts with half as many
-components more and takes out, one at a time, the one that is missed least. Then it grows the factorization by a
-quarter, each addition what the basis leaves of a row that it explains badly, descends, and takes out as many again;
-the result replaces the best so far if its loss is lower. Each cycle tries two such additions, on two threads, and
-keeps the better. A few cycles, until two running bring next to nothing, find what dozens of restarts do not.
+twice while two others share a component. Descent cannot leave them. So the search takes the better of two starts
+from the singular vectors: K components that descend for long, and half as many more, of which those that are missed
+least are taken out, one at a time. Then it grows the factorization by a quarter, each addition what the basis leaves
+of a row that it explains badly, descends, and takes out as many again; the result replaces the best so far if that
+explains more than a trifle more. Each cycle tries two such additions, and both pairs run on two threads. A few
+cycles, until two running bring nothing, find what dozens of restarts do not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 
 from partdisc.factorization.blocks import BlockReader
-from partdisc.factorization.initialization import Start, random_factors, truncated_svd
+from partdisc.factorization.initialization import Start, start_factors, truncated_svd
 from partdisc.factorization.passes import sums_over
 from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.updates import hals_sweep
@@ -29,11 +32,11 @@ from partdisc.threads import spread
 
 SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 4096, 256
 WIDTH_PER_COMPONENT = 3
-FIRST_COMPONENTS = 1.5  # times K, before the first are taken out
+STARTS = ((1.0, 80), (1.5, 12))  # components at first, times K, and for how many iterations they descend
 CYCLES, PATIENCE = 12, 2
 TRIES = 2  # additions of each cycle, side by side
-WORTHWHILE = 1e-4  # a cycle that explains less than this share more counts as nothing
-DESCENT, AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 12, 8, 1, 4, 3  # iterations at each stage
+WORTHWHILE = 1e-4  # what explains less than this share more counts as nothing
+AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 8, 1, 4, 3  # iterations at each stage
 SWEEPS = 2
 
 
@@ -69,8 +72,10 @@ def compressed_start(
     """
     generator = torch.Generator().manual_seed(seed)
     sketch = make_sketch(reader, num_components, generator, max_rows)
-    best = _search(sketch, num_components, generator)
-    _descend_exactly(reader.over(sketch.rows), best.W, best.H)
+    rows = reader.over(sketch.rows)
+    mean = sketch.rows.mean(dtype=torch.float64).item()
+    best = _search(sketch, _singular_starts(rows, num_components, mean, generator), num_components, generator)
+    _descend_exactly(rows, best.W, best.H)
     return reader.columns(num_components), best.H
 
 
@@ -88,21 +93,40 @@ def make_sketch(
     return Sketch(rows, rows @ directions.T, directions)
 
 
-def _search(sketch: Sketch, num_components: int, generator: torch.Generator) -> _Candidate:
-    start = _random(sketch, int(FIRST_COMPONENTS * num_components), generator)
-    best = _prune(sketch, _descend(sketch, *start, DESCENT), num_components)
+def _singular_starts(
+    rows: BlockReader, num_components: int, mean: float, generator: torch.Generator
+) -> list[tuple[Start, int]]:
+    """The two starts, and how long each descends; the fewer components are the first of the more."""
+    seed = int(torch.randint(2**62, (1,), generator=generator))
+    ranks = [int(share * num_components) for share, _ in STARTS]
+    W, H = start_factors(rows, max(ranks), "nndsvda", mean, seed)
+    return [((W[:rank], H[:rank]), iterations) for rank, (_, iterations) in zip(ranks, STARTS, strict=True)]
+
+
+def _search(
+    sketch: Sketch, starts: list[tuple[Start, int]], num_components: int, generator: torch.Generator
+) -> _Candidate:
+    best = _best(sketch, partial(_settle, sketch, num_components), starts)
     idle = 0
     for _ in range(CYCLES):
         additions = [_left_over(sketch, best, max(1, num_components // 4), generator) for _ in range(TRIES)]
-        grown = spread(partial(_regrow, sketch, best), additions, best.H.device)
-        found = min(grown, key=lambda candidate: candidate.loss)
-        gain = best.loss - found.loss
-        if gain > 0:
-            best = found
-        idle = idle + 1 if gain <= WORTHWHILE * abs(best.loss) else 0
+        found = _best(sketch, partial(_regrow, sketch, best), additions)
+        if best.loss - found.loss > WORTHWHILE * abs(best.loss):
+            best, idle = found, 0
+            continue
+        idle += 1
         if idle == PATIENCE:
             break
     return best
+
+
+def _best(sketch: Sketch, find: Callable[[Any], _Candidate], trials: list[Any]) -> _Candidate:
+    return min(spread(find, trials, sketch.rows.device), key=lambda candidate: candidate.loss)
+
+
+def _settle(sketch: Sketch, num_components: int, start: tuple[Start, int]) -> _Candidate:
+    (W, H), iterations = start
+    return _prune(sketch, _descend(sketch, W, H, iterations), num_components)
 
 
 def _left_over(sketch: Sketch, found: _Candidate, count: int, generator: torch.Generator) -> Start:
@@ -160,9 +184,3 @@ def _project(sketch: Sketch, H: torch.Tensor) -> torch.Tensor:
     """H Sᵀ as the sketch has it, (K, m)."""
     basis = H if sketch.directions is None else H @ sketch.directions.T
     return basis @ sketch.coordinates.T
-
-
-def _random(sketch: Sketch, count: int, generator: torch.Generator) -> Start:
-    rows = sketch.rows
-    scale = (rows.mean().clamp(min=0).item() / count) ** 0.5
-    return random_factors((len(rows), rows.shape[1]), count, scale, generator, rows.dtype, rows.device)

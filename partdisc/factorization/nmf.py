@@ -111,7 +111,7 @@ def non_negative_factorization(
         solver: "hals", or "mu" for Lee and Seung's multiplicative updates, the reference of Collins et al. (2018).
         max_iter: iterations at most.
         tol: "hals" stops once the projected gradient has fallen to `tol` of its first norm (Lin 2007), or an
-            iteration lowers the loss by less than `tol` of itself; "mu" once ten iterations gain less than
+            iteration lowers the loss by less than half of `tol` of itself; "mu" once ten iterations gain less than
             `tol` of the first error ‖X − WH‖.
         seed: of all random numbers; the same seed gives the same result.
         restarts: how many starts are tried, the best is kept; those after the first are random,
@@ -192,7 +192,7 @@ def _start(
 def gradient_fell(history: list[float], gradients: list[float], tol: float) -> bool:
     """Whether the projected gradient has fallen to `tol` of its first norm, or the loss to rest at that scale."""
     gain = history[-2] - history[-1]
-    return gradients[-1] <= tol * gradients[0] or gain < tol * history[-1]
+    return gradients[-1] <= tol * gradients[0] or gain < 0.5 * tol * history[-1]
 
 
 def _error_stalled(history: list[float], gradients: list[float], tol: float) -> bool:
