@@ -24,14 +24,15 @@ def a_run(seconds, error, ends=(), errors=()):
     return {"seconds": seconds, "cpu_seconds": seconds, "error": error, "ends": ends, "errors": errors}
 
 
-def test_runs_that_end_above_the_peers_error_are_told(speed):
-    peer = a_run(20.0, 0.5)
+def test_seeds_that_end_above_the_peers_error_are_told(speed):
+    peers = [a_run(20.0, 0.5), a_run(30.0, 0.5)]
     ours = [a_run(2.0, 0.49, [1.0, 2.0], [0.5, 0.49]), a_run(4.0, 0.51, [2.0, 4.0], [0.6, 0.51])]
-    found = speed.record("peer", peer, ours)
+    found = speed.record("peer", peers, ours, ours)
     assert found["as_good"] == 1
-    assert found["ratio"] == round(20 / 3, 2)
+    assert found["partdisc_errors"] == [0.49, 0.51]
+    assert found["ratio"] == round(25 / 3, 2)
     assert found["ratio_to_its_error"] is None
-    assert speed.record("peer", peer, ours[:1])["ratio_to_its_error"] == 20.0
+    assert speed.record("peer", peers[:1], ours[:1], ours[:1])["ratio_to_its_error"] == 20.0
 
 
 def test_errors_are_those_of_the_factors_and_of_the_centres(speed):
@@ -76,5 +77,5 @@ def test_the_table_names_every_peer(speed):
     report = {"machine": host, "settings": [entry], "curves": [], "dff": {"skipped": "absent"}}
     table = speed.markdown(report)
     assert "| 300 × 8, 2 | scikit-learn cd |" in table
-    assert "of 4 |" in table
+    assert "of 2 |" in table
     assert "absent" in table
