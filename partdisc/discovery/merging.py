@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+HALF_SURE = 5  # images in which two clusters met, from which half of what colours may weigh is believed
+
+
+@dataclass(frozen=True)
+class ColourDistances:
+    """How unlike clusters are in colour, and how sure that is.
+
+    Attributes:
+        apart: (M, M) float64 distances.
+        certainty: (M, M) in [0, 1); 0 of clusters that were never seen in one image.
+    """
+
+    apart: np.ndarray
+    certainty: np.ndarray
+
 
 def colour_distances(
     colours: np.ndarray, weights: np.ndarray, labels: np.ndarray, cells: Sequence[int], count: int
-) -> np.ndarray:
+) -> ColourDistances:
     """How differently coloured two clusters are where they meet in one image.
 
     Args:
@@ -23,11 +39,11 @@ def colour_distances(
         count: number of clusters.
 
     Returns:
-        (count, count) float64: distance of mean colours over the colours' deviation inside the object, averaged
-        over images with weight min of the two masses; drawn to the overall mean where little was seen.
+        Distances of mean colours over the colours' deviation inside the object, averaged over images with weight
+        min of the two masses; drawn to the overall mean where little was seen.
     """
     if not len(labels):
-        return np.zeros((count, count))
+        return ColourDistances(np.zeros((count, count)), np.zeros((count, count)))
     images = np.repeat(np.arange(len(cells)), cells)
     deviation = _deviations(colours, weights, images, len(cells)) + 3
     places = images * count + labels
@@ -39,13 +55,19 @@ def colour_distances(
     means = np.stack([sums(weights * channel) for channel in colours.T], axis=2)
     means /= np.maximum(mass, 1e-6)[..., None]
     length = np.square(means).sum(2)
-    apart = length[:, :, None] + length[:, None] - 2 * means @ means.transpose(0, 2, 1)
+    apart = -2 * means @ means.transpose(0, 2, 1)
+    apart += length[:, :, None]
+    apart += length[:, None]
+    np.sqrt(np.maximum(apart, 0, out=apart), out=apart)
     mass = np.where(mass > 1, mass, 0)
     shared = np.minimum(mass[:, :, None], mass[:, None])
     total = shared.sum(0)
-    distances = (shared * np.sqrt(np.maximum(apart, 0)) / deviation[:, None, None]).sum(0)
+    distances = np.einsum("iab,iab,i->ab", shared, apart, 1 / deviation)
     typical = distances.sum() / max(total.sum(), 1e-12)
-    return np.asarray((distances + 2 * typical) / (total + 2))
+    each = total.sum() / max(np.count_nonzero(shared), 1)  # what a pair shares in an image where it meets
+    return ColourDistances(
+        (distances + 2 * typical) / (total + 2), total / np.maximum(total + HALF_SURE * each, 1e-12)
+    )
 
 
 def _deviations(colours: np.ndarray, weights: np.ndarray, images: np.ndarray, count: int) -> np.ndarray:
@@ -65,7 +87,7 @@ def merge_clusters(
     centers: Tensor,
     masses: np.ndarray,
     num_parts: int,
-    colours: np.ndarray | None = None,
+    colours: ColourDistances | None = None,
     *,
     colour_share: float = 0.25,
     evenness: float = 0.3,
@@ -80,8 +102,8 @@ def merge_clusters(
         centers: (M, C) of the fine clusters.
         masses: (M,) cells of each.
         num_parts: K <= M.
-        colours: (M, M) distances in colour; see `colour_distances`.
-        colour_share: of colours beside features in the squared distance.
+        colours: distances in colour; see `colour_distances`.
+        colour_share: of colours beside features in the squared distance of clusters whose colours are certain.
         evenness: see above.
 
     Returns:
@@ -92,15 +114,18 @@ def merge_clusters(
     """
     squared = _normalised(torch.cdist(centers, centers).double().numpy())
     if colours is not None:
-        squared = (1 - colour_share) * squared + colour_share * _normalised(colours)
+        share = colour_share * colours.certainty
+        squared = (1 - share) * squared + share * _normalised(colours.apart)
     size = masses.astype(np.float64) + 1
     total = squared * size[:, None] * size  # of a pair of parts: sum over pairs of members
     parts = [[i] for i in range(len(size))]
+    above = np.triu(np.ones(total.shape, dtype=bool))
     while len(parts) > num_parts:
-        cost = total / np.outer(size, size)
-        cost *= (np.outer(size, size) / np.add.outer(size, size)) ** evenness
-        cost[np.triu_indices(len(size))] = np.inf
-        b, a = np.unravel_index(int(cost.argmin()), cost.shape)
+        pairs = np.outer(size, size)
+        cost = total / pairs
+        cost *= (pairs / np.add.outer(size, size)) ** evenness
+        cost[above[: len(size), : len(size)]] = np.inf
+        b, a = divmod(int(cost.argmin()), len(size))
         parts[a] += parts.pop(b)
         total[a] += total[b]
         total[:, a] += total[:, b]

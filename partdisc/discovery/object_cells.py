@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from partdisc.discovery.inside import INSIDE, RowsInside
-from partdisc.discovery.merging import colour_distances, lab_colours, merge_clusters
+from partdisc.discovery.merging import ColourDistances, colour_distances, lab_colours, merge_clusters
 from partdisc.discovery.scaling import BLOCK_ROWS, CPU
 from partdisc.discovery.voting import scaled
 from partdisc.errors import DataError
@@ -26,6 +27,7 @@ SAMPLE_IMAGES = 256  # evenly spaced
 SAMPLE_ROWS = 10_000  # of each clustering
 MAX_ITER = 15
 DIRECTIONS = 48  # kept of the cells for k-means
+COLOUR_SHARES = (0.2, 0.3, 0.4, 0.5)  # what a part is hangs on the share: each is tried, and all vote
 SOFTNESS = 0.2  # temperature, in units of the mean squared distance beyond the nearest centre
 
 
@@ -49,7 +51,7 @@ class ObjectCells:
     weights: np.ndarray
     colours: np.ndarray | None
 
-    def colour_distances(self, labels: Tensor, count: int) -> np.ndarray | None:
+    def colour_distances(self, labels: Tensor, count: int) -> ColourDistances | None:
         """How unlike clusters are in colour, `labels` (n,) being the cluster of each cell."""
         if self.colours is None:
             return None
@@ -64,18 +66,22 @@ class FineClusters:
         centers: (M, L) as k-means saw the cells.
         soft: (m, M) soft cluster of the cells that vote.
         masses: (M,) cells of each cluster.
-        colours: (M, M) distances in colour, or None.
+        colours: how unlike they are in colour, or None.
     """
 
     centers: Tensor
     soft: Tensor
     masses: np.ndarray
-    colours: np.ndarray | None
+    colours: ColourDistances | None
 
-    def merged(self, num_parts: int) -> Tensor:
-        """(m, K) soft parts of the cells that vote."""
-        parts = torch.from_numpy(merge_clusters(self.centers, self.masses, num_parts, self.colours))
-        return torch.zeros(len(self.soft), num_parts).index_add_(1, parts, self.soft)
+    def merged(self, num_parts: int) -> list[Tensor]:
+        """(m, K) soft parts of the cells that vote, once for each share that colours may have in them."""
+        shares = COLOUR_SHARES if self.colours is not None else (0.0,)
+        found = [
+            merge_clusters(self.centers, self.masses, num_parts, self.colours, colour_share=share)
+            for share in shares
+        ]
+        return [self.soft @ F.one_hot(torch.from_numpy(parts), num_parts).float() for parts in found]
 
 
 def collect_cells(features: RowsInside) -> ObjectCells:

@@ -11,6 +11,7 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import ClassVar
 
 import torch
@@ -97,7 +98,7 @@ class TwoStageClustering(PartDiscoverer):
         self, cells: ObjectCells, voters: Tensor, clusterings: Iterable[FineClusters], num_parts: int
     ) -> LinearParts:
         merged = spread(lambda fine: fine.merged(num_parts), clusterings, CPU)
-        votes = sharpened(mean_vote(merged))
+        votes = sharpened(mean_vote(chain.from_iterable(merged)))
         weight, bias = fit_softmax(cells.rows[voters], votes)
         return LinearParts(cells.mean, cells.scale, weight, bias)
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import torch
 
-from partdisc.discovery.merging import colour_distances, lab_colours, merge_clusters
+from partdisc.discovery.merging import ColourDistances, colour_distances, lab_colours, merge_clusters
 
 
 def test_colours_tell_clusters_apart():
@@ -13,7 +13,7 @@ def test_colours_tell_clusters_apart():
     image[:, 3:] = (250, 20, 20)
     lab = lab_colours(image).reshape(-1, 3)
     label = np.tile(np.arange(9) // 3, 4)
-    found = colour_distances(np.tile(lab, (5, 1)), np.ones(180), np.tile(label, 5), [36] * 5, 3)
+    found = colour_distances(np.tile(lab, (5, 1)), np.ones(180), np.tile(label, 5), [36] * 5, 3).apart
     assert found[0, 1] > 4 * found[1, 2]
     np.testing.assert_allclose(found, found.T)
 
@@ -22,8 +22,35 @@ def test_clusters_that_never_meet_count_as_neither_like_nor_unlike():
     lab = np.repeat([[10.0, 0, 0], [90.0, 0, 0]], 8, axis=0)
     apart = np.repeat([0, 1, 2, 3], 8)
     found = colour_distances(np.tile(lab, (2, 1)), np.ones(32), apart, [16, 16], 4)
-    assert found[0, 0] < found[0, 2] < found[0, 1]
-    assert (colour_distances(lab[:0], np.ones(0), np.zeros(0, int), [0], 2) == 0).all()
+    assert found.apart[0, 0] < found.apart[0, 2] < found.apart[0, 1]
+    assert found.certainty[0, 2] == 0 < found.certainty[0, 1]
+    nothing = colour_distances(lab[:0], np.ones(0), np.zeros(0, int), [0], 2)
+    assert not nothing.apart.any()
+    assert not nothing.certainty.any()
+    specks = colour_distances(lab[:2], np.ones(2), np.array([0, 1]), [2], 2)  # too small to tell a colour
+    assert not specks.certainty.any()
+
+
+def test_colours_are_surer_the_more_images_show_two_clusters_together():
+    lab, labels = np.repeat([[10.0, 0, 0], [90.0, 0, 0]], 8, axis=0), np.repeat([0, 1], 8)
+
+    def certainty(images):
+        tiled = np.tile(lab, (images, 1)), np.ones(16 * images), np.tile(labels, images)
+        return colour_distances(*tiled, [16] * images, 2).certainty[0, 1]
+
+    np.testing.assert_allclose([certainty(n) for n in (1, 5, 95)], [1 / 6, 1 / 2, 0.95])
+
+
+def test_colours_that_are_not_certain_do_not_decide():
+    centers = torch.tensor([[0.0], [1.0], [3.0]])
+    alike = np.array([[0, 9, 9], [9, 0, 0.1], [9, 0.1, 0]])
+
+    def merged(certainty):
+        colours = ColourDistances(alike, np.full((3, 3), certainty))
+        return merge_clusters(centers, np.ones(3), 2, colours, colour_share=0.8).tolist()
+
+    assert merged(1.0) == [0, 1, 1]
+    assert merged(0.0) == merge_clusters(centers, np.ones(3), 2).tolist() == [0, 0, 1]
 
 
 def test_colour_distances_are_those_found_pair_by_pair():
@@ -39,7 +66,8 @@ def test_colour_distances_are_those_found_pair_by_pair():
             distance[a, b] += shared * np.linalg.norm(means[0] - means[1]) / deviation
             mass[a, b] += shared
     expected = (distance + 2 * distance.sum() / mass.sum()) / (mass + 2)
-    np.testing.assert_allclose(colour_distances(lab, weights, labels, cells, 4), expected, atol=1e-6)
+    found = colour_distances(lab, weights, labels, cells, 4)
+    np.testing.assert_allclose(found.apart, expected, atol=1e-6)
 
 
 def test_merging_with_evenness_one_is_the_cheapest_sequence_by_brute_force():

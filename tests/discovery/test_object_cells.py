@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.object_cells import collect_cells, find_fine_clusters, leading_coordinates
+from partdisc.discovery.object_cells import (
+    COLOUR_SHARES,
+    collect_cells,
+    find_fine_clusters,
+    leading_coordinates,
+)
 from partdisc.errors import DataError
 from partdisc.store.features import FeatureSet
 
@@ -58,13 +63,21 @@ def test_fine_clusters_merge_to_the_parts():
     maps, _, image = scenes_of_two_parts()
     cells = collect_cells(inside_of(maps, image))
     everyone = torch.arange(len(cells.rows))
-    parts = find_fine_clusters(cells, leading_coordinates(cells), everyone, 12, seed=0).merged(2)
-    torch.testing.assert_close(parts.sum(1), torch.ones(len(parts)))
+    votes = find_fine_clusters(cells, leading_coordinates(cells), everyone, 12, seed=0).merged(2)
+    assert len(votes) == len(COLOUR_SHARES)
     red = torch.from_numpy(cells.colours[:, 1] > cells.colours[:, 1].mean())
-    hard = parts.argmax(1)
-    agreement = float((hard == hard[red].mode().values)[red].float().mean())
-    assert agreement > 0.95
-    assert hard[red].mode().values != hard[~red].mode().values
+    for parts in votes:
+        torch.testing.assert_close(parts.sum(1), torch.ones(len(parts)))
+        hard = parts.argmax(1)
+        assert float((hard == hard[red].mode().values)[red].float().mean()) > 0.95
+        assert hard[red].mode().values != hard[~red].mode().values
+
+
+def test_without_colours_fine_clusters_vote_once():
+    maps, _, _ = scenes_of_two_parts()
+    cells = collect_cells(inside_of(maps))
+    fine = find_fine_clusters(cells, leading_coordinates(cells), torch.arange(9), 12, seed=0)
+    assert [vote.shape for vote in fine.merged(2)] == [(9, 2)]
 
 
 def test_leading_coordinates_keep_distances_where_few_directions_matter():
