@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partdisc.allocator import freed_memory_kept
 from partdisc.data import ImageList, list_images
 from partdisc.discovery.choosing import PartsChoice, RowSample, choose, parse_num_parts
 from partdisc.discovery.devices import resolve_device
@@ -227,7 +228,7 @@ class PartDiscoverer(ABC):
     def _learn_parts(
         self, features: FeatureSet, images: ImageList | None, masks: Masks | None = None
     ) -> None:
-        with one_thread():  # all that takes long is spread over them
+        with one_thread(), freed_memory_kept():  # all that takes long is spread over threads
             self._learn_inside(features, images, masks)
         for complaint in self.support_.complaints(self.areas_) if self.support_ else ():
             warnings.warn(complaint, PartSupportWarning, stacklevel=4)

@@ -27,6 +27,7 @@ from partdisc.threads import spread
 
 GROUP = 64  # images whose maps share a shard
 MIN_GROUPS = 16  # of small jobs too, so that several processes share them
+MIN_PORTIONS = 32  # likewise, so that no thread waits long for the last one
 
 
 def write_parts(
@@ -66,6 +67,7 @@ def write_parts(
     refine = is_refined(refinement, discoverer.has_background or bool(foreground))
     load = pictures or small_images(features, images)
     size = min(GROUP, -(-len(features) // MIN_GROUPS))
+    most = max(1, min(AT_ONCE, len(features) // MIN_PORTIONS))
     groups = [range(i, min(i + size, len(features))) for i in range(0, len(features), size)]
     todo = processes.share_of(
         processes.from_first(
@@ -82,7 +84,7 @@ def write_parts(
     with progress("masks", len(features)) as bar:
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
         # portions end where groups do: the same ones whoever writes them, and whatever is there already
-        portions = {n: [groups[n][i : i + AT_ONCE] for i in range(0, len(groups[n]), AT_ONCE)] for n in todo}
+        portions = {n: [groups[n][i : i + most] for i in range(0, len(groups[n]), most)] for n in todo}
         written = spread(write_some, (portion for n in todo for portion in portions[n]), CPU)
         for number in todo:
             found = []
