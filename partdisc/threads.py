@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from itertools import chain, islice
 from typing import TypeVar
 
+import cv2
 import torch
 
 Item = TypeVar("Item")
@@ -32,14 +33,16 @@ def thread_count() -> int:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch operations on the calling thread alone; `spread` still uses all threads there were."""
-    count = torch.get_num_threads()
+    """Run operations of torch and OpenCV on the calling thread alone; `spread` still uses all threads there were."""
+    count, of_opencv = torch.get_num_threads(), cv2.getNumThreads()
     token = _available.set(_available.get() or count)
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     try:
         yield
     finally:
         torch.set_num_threads(count)
+        cv2.setNumThreads(of_opencv)
         _available.reset(token)
 
 

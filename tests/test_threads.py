@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import pytest
 import torch
 
@@ -31,8 +32,10 @@ def test_results_keep_their_order_and_the_setting_is_given_back(threads):
 
 
 def test_work_runs_on_single_threads(threads):
-    inside = list(spread(lambda _: torch.get_num_threads(), range(9), CPU))
-    assert inside == [1] * 9
+    before = cv2.getNumThreads()
+    inside = list(spread(lambda _: (torch.get_num_threads(), cv2.getNumThreads()), range(9), CPU))
+    assert inside == [(1, 1)] * 9
+    assert cv2.getNumThreads() == before
 
 
 def test_a_team_keeps_the_order_and_gives_the_setting_back(threads):

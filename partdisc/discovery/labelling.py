@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from partdisc.allocator import freed_memory_kept
 from partdisc.data import ImageList
 from partdisc.data.remote import to_text
 from partdisc.discovery.base import AT_ONCE, PartDiscoverer
@@ -81,7 +82,7 @@ def write_parts(
             writer.write(part_maps, load(index) if refine else None)
         return found
 
-    with progress("masks", len(features)) as bar:
+    with progress("masks", len(features)) as bar, freed_memory_kept():
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
         # portions end where groups do: the same ones whoever writes them, and whatever is there already
         portions = {n: [groups[n][i : i + most] for i in range(0, len(groups[n]), most)] for n in todo}
