@@ -6,14 +6,15 @@ SYN is a set made by `partdisc make-synthetic SYN --num-images 660`; of each sup
 images are taken, of carparts and ccp the first 100 of the --split. Each K of 2..16 is tried with the default method
 and each seed; features are made once a set. Results go to results/choosing.json as each set ends (sets there already
 are kept), the figure beside it; the tables of choosing_report.py are printed. Other images than those by which the
-rule was made: --split train, SYN with --seed 1, --results results/choosing_others.json.
+rule was made: --split train, SYN with --seed 1, --results results/choosing_others.json. With --true-foreground the
+annotation says what is object: --seeds 0 --true-foreground --results results/choosing_true_foreground.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -24,12 +25,12 @@ from choosing_report import COUNTS, draw, summarise, tables
 from partdisc.data import ImageList, list_images
 from partdisc.data.annotations import AnnotationSet, read_annotations
 from partdisc.discovery import TwoStageClustering
-from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import RowSample
 from partdisc.discovery.inside import RowsInside, small_images
 from partdisc.discovery.labelling import refined
 from partdisc.discovery.recurrence import measure_support
 from partdisc.metrics import PartEvaluator
+from partdisc.parts import PartMaps
 from partdisc.store.features import FeatureSet
 
 HERE = Path(__file__).parent
@@ -62,7 +63,9 @@ def annotated_sets(
     return found | {name.lower(): (drawn, limit) for name in sorted(names)}
 
 
-def measure(name: str, annotations: AnnotationSet, limit: int, seeds: Sequence[int]) -> dict:
+def measure(
+    name: str, annotations: AnnotationSet, limit: int, seeds: Sequence[int], true_foreground: bool
+) -> dict:
     """What each seed sees and scores."""
     wanted = [
         i
@@ -73,7 +76,11 @@ def measure(name: str, annotations: AnnotationSet, limit: int, seeds: Sequence[i
     by_name = {Path(image.file_name).name: image for image in wanted}
     features = TwoStageClustering(4).extract(images)
     targets = [reduced(annotations.labels(by_name[Path(entry.id).name])) for entry in features.entries]
-    found = [measure_seed(images, features, targets, annotations, seed) for seed in seeds]
+    masks = None
+    if true_foreground:
+        pairs = zip(features.entries, targets, strict=True)
+        masks = {entry.id: (labels > 0).astype(np.float32) for entry, labels in pairs}
+    found = [measure_seed(images, features, masks, targets, annotations, seed) for seed in seeds]
     return {"images": len(features), "seeds": dict(zip(map(str, seeds), found, strict=True))}
 
 
@@ -84,18 +91,24 @@ def reduced(labels: np.ndarray) -> np.ndarray:
 
 
 def measure_seed(
-    images: ImageList, features: FeatureSet, targets: list, annotations: AnnotationSet, seed: int
+    images: ImageList,
+    features: FeatureSet,
+    masks: Mapping[str, np.ndarray] | None,
+    targets: list,
+    annotations: AnnotationSet,
+    seed: int,
 ) -> dict:
     """For each K what an object shows of the parts, and the part mIoU of plain and of refined masks."""
     method = TwoStageClustering(4, seed=seed)
-    method.learn(images, features)
-    inside = RowsInside(features, method.foreground_, None, small_images(features, images, pixels=1))
+    method.learn(images, features, foreground=masks)
+    inside = RowsInside(features, method.foreground_, masks, small_images(features, images, pixels=1))
     sample, load = RowSample(inside), small_images(features, images)
     pictures = [load(i) for i in range(len(features))]
     found: dict = {"effective": [], "plain": [], "part_miou": []}
     for trial in method._trials(inside, sample, COUNTS):
         support = measure_support(trial._part_scores(sample.rows), sample.owners)
-        plain, fine = score(trial, features, pictures, targets, annotations)
+        maps = trial.iter_maps(features, foreground=masks)
+        plain, fine = score(trial.num_parts_, maps, pictures, targets, annotations)
         found["effective"].append(round(support.effective, 2))
         found["plain"].append(plain)
         found["part_miou"].append(fine)
@@ -103,17 +116,13 @@ def measure_seed(
 
 
 def score(
-    method: PartDiscoverer,
-    features: FeatureSet,
-    pictures: list,
-    targets: list,
-    annotations: AnnotationSet,
+    num_parts: int, maps: Iterable[PartMaps], pictures: list, targets: list, annotations: AnnotationSet
 ) -> tuple[float, float]:
     """Part mIoU of plain and of refined masks."""
-    plain, fine = (PartEvaluator(method.num_parts_, annotations.part_names) for _ in range(2))
-    for maps, picture, target in zip(method.iter_maps(features), pictures, targets, strict=True):
-        plain.update(maps.to_labels(target.shape), target)
-        fine.update(refined(maps, picture).to_labels(target.shape), target)
+    plain, fine = (PartEvaluator(num_parts, annotations.part_names) for _ in range(2))
+    for found, picture, target in zip(maps, pictures, targets, strict=True):
+        plain.update(found.to_labels(target.shape), target)
+        fine.update(refined(found, picture).to_labels(target.shape), target)
     return plain.compute().part_miou, fine.compute().part_miou
 
 
@@ -127,6 +136,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--split", choices=("test", "train"), default="test")
+    parser.add_argument("--true-foreground", action="store_true")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     results = json.loads(options.results.read_text()) if options.results.exists() else {"sets": {}}
@@ -135,7 +145,7 @@ def main() -> None:
         if name in results["sets"] or (options.only and name not in options.only):
             continue
         results["date"] = date.today().isoformat()
-        results["sets"][name] = measure(name, truth, limit, options.seeds)
+        results["sets"][name] = measure(name, truth, limit, options.seeds, options.true_foreground)
         options.results.write_text(json.dumps(results, indent=1) + "\n")
         print(name, "measured", flush=True)
     results["summary"] = summarise(results["sets"])
