@@ -28,7 +28,7 @@ SAMPLE_ROWS = 10_000  # of each clustering
 MAX_ITER = 15
 DIRECTIONS = 48  # kept of the cells for k-means
 COLOUR_SHARES = (0.2, 0.3, 0.4, 0.5)  # what a part is hangs on the share: each is tried, and all vote
-SOFTNESS = 0.2  # temperature, in units of the mean squared distance beyond the nearest centre
+SOFTNESS = 0.05  # temperature, in units of the mean squared distance beyond the nearest centre
 
 
 @dataclass(frozen=True)
