@@ -9,9 +9,9 @@ What is saved buys a better optimum. NMF has many local minima, and most are of 
 twice while two others share a component. Descent cannot leave them. So the search takes the better of two starts
 from the singular vectors: K components that descend for long, and half as many more, of which those that are missed
 least are taken out, one at a time. Then it grows the factorization by a quarter, each addition what the basis leaves
-of a row that it explains badly, descends, and takes out as many again; this goes on as long as it explains more than
-a trifle more. Each cycle tries two such additions, and both pairs run on two threads. A few cycles find what dozens
-of restarts do not.
+of a row that it explains badly, descends, and takes out as many again; the result replaces the best so far if it
+explains more than a trifle more. Each cycle tries two such additions, and both pairs run on two threads. A few
+cycles, until two running bring nothing, find what dozens of restarts do not.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from partdisc.threads import spread
 SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT = 4096, 256
 WIDTH_PER_COMPONENT = 3
 STARTS = ((1.0, 80), (1.5, 12))  # components at first, times K, and for how many iterations they descend
-CYCLES = 12  # at most
+CYCLES, PATIENCE = 12, 2
 TRIES = 2  # additions of each cycle, side by side
-WORTHWHILE = 1e-4  # a cycle that explains less than this share more is the last
+WORTHWHILE = 1e-4  # a cycle that explains less than this share more counts as nothing
 AFTER_GROWTH, AFTER_REMOVAL, SETTLING, EXACT = 8, 1, 4, 3  # iterations at each stage
 SWEEPS = 2
 
@@ -107,12 +107,16 @@ def _search(
     sketch: Sketch, starts: list[tuple[Start, int]], num_components: int, generator: torch.Generator
 ) -> _Candidate:
     best = _best(sketch, partial(_settle, sketch, num_components), starts)
+    idle = 0
     for _ in range(CYCLES):
         additions = [_left_over(sketch, best, max(1, num_components // 4), generator) for _ in range(TRIES)]
         found = _best(sketch, partial(_regrow, sketch, best), additions)
-        if best.loss - found.loss <= WORTHWHILE * abs(best.loss):
+        if best.loss - found.loss > WORTHWHILE * abs(best.loss):
+            best, idle = found, 0
+            continue
+        idle += 1
+        if idle == PATIENCE:
             break
-        best = found
     return best
 
 
