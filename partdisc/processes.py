@@ -7,6 +7,7 @@ lies in memory, NCCL what lies on CUDA devices.
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -152,5 +153,8 @@ def _heard() -> Iterator[None]:
 
 
 def _leave() -> None:
+    # trained networks in cycles hold on to the group, whose threads must end while the interpreter can still free
+    # their tensors: a thread that asks for it later aborts the process
+    gc.collect()
     if dist.is_initialized():
         dist.destroy_process_group()
