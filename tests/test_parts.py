@@ -40,6 +40,17 @@ def test_ties_go_to_the_lower_label():
     assert (PartMaps(maps, (6, 6)).to_labels() == 1).all()
 
 
+def test_a_channel_that_is_not_a_number_wins_nowhere():
+    maps = RNG.random((5, 4, 6), dtype=np.float32)
+    maps[4] = np.nan
+    others = np.delete(maps, 4, axis=0)
+    np.testing.assert_array_equal(
+        PartMaps(maps, (32, 48)).to_labels(), PartMaps(others, (32, 48)).to_labels()
+    )
+    maps[:] = np.nan
+    assert PartMaps(maps, (32, 48)).to_labels().max() <= 4
+
+
 def test_maps_do_not_change_the_caller():
     maps = RNG.random((3, 4, 4), dtype=np.float32)
     before = maps.copy()

@@ -113,8 +113,8 @@ def _search(
         found = _best(sketch, partial(_regrow, sketch, best), additions)
         if best.loss - found.loss > WORTHWHILE * abs(best.loss):
             best, idle = found, 0
-            continue
-        idle += 1
+        else:
+            idle += 1
         if idle == PATIENCE:
             break
     return best
