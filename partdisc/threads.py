@@ -19,6 +19,8 @@ from typing import TypeVar
 import cv2
 import torch
 
+CPU = torch.device("cpu")
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -46,11 +48,13 @@ def one_thread() -> Iterator[None]:
         _available.reset(token)
 
 
-def spread(work: Callable[[Item], Result], items: Iterable[Item], device: torch.device) -> Iterator[Result]:
+def spread(
+    work: Callable[[Item], Result], items: Iterable[Item], device: torch.device = CPU
+) -> Iterator[Result]:
     """Yield work(item) for each item, in their order.
 
-    On the CPU as many items are worked on at once as torch has threads, and one more is read ahead; on other
-    devices, which queue their work themselves, one after the other.
+    On the CPU, which is meant unless told otherwise, as many items are worked on at once as torch has threads, and
+    one more is read ahead; on other devices, which queue their work themselves, one after the other.
     """
     if device.type != "cpu":
         yield from map(work, items)
@@ -74,13 +78,13 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], device: torch.
 
 @contextmanager
 def team(
-    device: torch.device,
+    device: torch.device = CPU,
 ) -> Iterator[Callable[[Callable[[Item], Result], Sequence[Item]], list[Result]]]:
     """Yields `together(work, items)`, which gives [work(item) ...] of a few items: work too short for `spread`.
 
     The threads are started once, and the calling one takes its share.
 
-    >>> with team(torch.device("cpu")) as together:
+    >>> with team() as together:
     ...     together(abs, [-1, 2, -3])
     [1, 2, 3]
     """

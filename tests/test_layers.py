@@ -17,7 +17,7 @@ LAYERS = [
     ["features", "factorization"],
     ["data", "metrics", "render"],
     ["store"],
-    ["parts", "scores", "geometry", "processes"],
+    ["parts", "scores", "geometry", "processes", "rows"],
     ["progress", "threads", "allocator", "errors"],
 ]
 RANK = {unit: len(LAYERS) - row for row, units in enumerate(LAYERS) for unit in units}

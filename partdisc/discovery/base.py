@@ -38,7 +38,7 @@ from partdisc.discovery.inside import (
     with_background,
 )
 from partdisc.discovery.recurrence import PartSupport, measure_support
-from partdisc.discovery.scaling import BLOCK_ROWS, CPU
+from partdisc.discovery.scaling import BLOCK_ROWS
 from partdisc.errors import ConfigError, DataError, NotFittedError, PartSupportWarning
 from partdisc.features import (
     DEFAULT_BACKBONE,
@@ -391,7 +391,7 @@ class PartDiscoverer(ABC):
             return torch.bincount(self._part_scores(block).argmax(1).cpu(), minlength=self.num_parts_)
 
         cells = DrawnCells(features, ORDER_CELLS, self.seed)
-        for found in spread(cells_of_parts, cells.blocks(8 * BLOCK_ROWS), CPU):
+        for found in spread(cells_of_parts, cells.blocks(8 * BLOCK_ROWS)):
             counts += found
         self.processes.add_up(counts)
         basis = self._basis().flatten(1).cpu().tolist()

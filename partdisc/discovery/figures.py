@@ -11,7 +11,6 @@ from PIL import Image
 
 from partdisc.data import decode_image
 from partdisc.discovery.choosing import SHOWN, PartsChoice
-from partdisc.discovery.scaling import CPU
 from partdisc.errors import DataError
 from partdisc.features.extraction import resized_size
 from partdisc.foreground.grids import evenly
@@ -50,7 +49,7 @@ def write_figures(
     pictures: list[Picture] = []
     with progress("overlays", len(chosen)) as bar:
         bar.skip(0)
-        for found in spread(write_overlay, chosen, CPU):
+        for found in spread(write_overlay, chosen):
             pictures += found
             bar.advance()
     write_sheet(masks, folder, None if shown is None else pictures)
@@ -61,7 +60,7 @@ def write_sheet(masks: MaskSet, folder: Path, pictures: Sequence[Picture] | None
     draw = PartOverlay(palette=masks.palette, part_names=masks.part_names)
     if pictures is None:
         shown = evenly(masks.entries, SHEET_IMAGES)
-        found = spread(lambda entry: list(picture_of(masks, entry, SHEET_CELL)), shown, CPU)
+        found = spread(lambda entry: list(picture_of(masks, entry, SHEET_CELL)), shown)
         pictures = list(chain.from_iterable(found))
     pairs = [pair for image, labels in pictures for pair in ((image, None), (image, labels))]
     if pairs:

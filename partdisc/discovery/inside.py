@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from partdisc.data import ImageList, decode_image
-from partdisc.discovery.scaling import CPU
 from partdisc.errors import ConfigError
 from partdisc.features import Backbone
 from partdisc.foreground import (
@@ -207,7 +206,7 @@ class RowsInside:
         if self.foreground is None:
             return None
         own = self._own
-        maps = spread(lambda i: foreground_of(own, i, self.foreground, self.masks), range(len(own)), CPU)
+        maps = spread(lambda i: foreground_of(own, i, self.foreground, self.masks), range(len(own)))
         return torch.cat(
             [torch.empty(0, dtype=torch.bool), *(m.flatten() > INSIDE for m in maps if m is not None)]
         )

@@ -14,7 +14,6 @@ from partdisc.data import ImageList
 from partdisc.data.remote import to_text
 from partdisc.discovery.base import AT_ONCE, PartDiscoverer
 from partdisc.discovery.inside import INSIDE, Masks, small_images
-from partdisc.discovery.scaling import CPU
 from partdisc.foreground import resize_mask
 from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
@@ -86,7 +85,7 @@ def write_parts(
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
         # portions end where groups do: the same ones whoever writes them, and whatever is there already
         portions = {n: [groups[n][i : i + most] for i in range(0, len(groups[n]), most)] for n in todo}
-        written = spread(write_some, (portion for n in todo for portion in portions[n]), CPU)
+        written = spread(write_some, (portion for n in todo for portion in portions[n]))
         for number in todo:
             found = []
             for portion in islice(written, len(portions[number])):

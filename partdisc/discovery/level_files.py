@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from partdisc.discovery.figures import SHEET_CELL, picture_of, save_sheet, write_sheet
-from partdisc.discovery.scaling import CPU
 from partdisc.foreground.grids import evenly
 from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
@@ -50,7 +49,7 @@ def write_levels(
         bar.skip(0)
         for found in todo:
             own = processes.share_of(found.entries)
-            for _ in spread(functools.partial(_merge_mask, masks, found, tree), own, CPU):
+            for _ in spread(functools.partial(_merge_mask, masks, found, tree), own):
                 bar.advance()
             _merge_maps(masks, found, tree, processes)
     processes.wait()
@@ -93,7 +92,7 @@ def write_tree_figure(root: Path, tree: PartTree, sets: list[MaskSet]) -> None:
                 cells.append(thumbnail(image, labels, SHEET_CELL, overlay))
         return cells
 
-    rows = list(spread(row, evenly(sets[-1].entries, TREE_IMAGES), CPU))
+    rows = list(spread(row, evenly(sets[-1].entries, TREE_IMAGES)))
     cells = list(chain.from_iterable(rows))
     if cells:
         titles = ["image", *(f"{found.num_parts} parts" for found in sets)]

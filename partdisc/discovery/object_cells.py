@@ -14,13 +14,14 @@ from torch import Tensor
 
 from partdisc.discovery.inside import INSIDE, RowsInside
 from partdisc.discovery.merging import ColourDistances, colour_distances, lab_colours, merge_clusters
-from partdisc.discovery.scaling import BLOCK_ROWS, CPU
+from partdisc.discovery.scaling import BLOCK_ROWS
 from partdisc.discovery.voting import scaled
 from partdisc.errors import DataError
 from partdisc.factorization import KMeans
 from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.initialization import truncated_svd
-from partdisc.foreground.grids import evenly, moments
+from partdisc.foreground.grids import evenly
+from partdisc.rows import mean_and_deviation
 from partdisc.threads import spread
 
 SAMPLE_IMAGES = 256  # evenly spaced
@@ -91,7 +92,7 @@ def collect_cells(features: RowsInside) -> ObjectCells:
         DataError: if there are none.
     """
     chosen = evenly(range(len(features.features)), SAMPLE_IMAGES)
-    return join_cells(list(spread(partial(_cells, features), chosen, CPU)), features.key)
+    return join_cells(list(spread(partial(_cells, features), chosen)), features.key)
 
 
 def join_cells(
@@ -117,7 +118,7 @@ def join_cells(
     return ObjectCells(
         mean,
         scale,
-        torch.cat(list(spread(lambda some: scaled(some, mean, scale), rows.split(BLOCK_ROWS), CPU))),
+        torch.cat(list(spread(lambda some: scaled(some, mean, scale), rows.split(BLOCK_ROWS)))),
         tuple(len(rows) for rows, _, _ in found),
         np.concatenate([weights for _, weights, _ in found]),
         np.concatenate(colours) if colours else None,
@@ -168,5 +169,5 @@ def _cells(features: RowsInside, index: int) -> tuple[Tensor, np.ndarray, np.nda
 def _scaling(rows: Tensor, layer_channels: Sequence[int]) -> tuple[Tensor, Tensor]:
     layers = torch.tensor(list(layer_channels))
     share = layers.float().sqrt().repeat_interleave(layers)
-    mean, deviation = moments(rows)
+    mean, deviation = mean_and_deviation(rows)
     return mean, (deviation + 1e-5) * share

@@ -27,7 +27,6 @@ from partdisc.discovery.object_cells import (
     find_fine_clusters,
     leading_coordinates,
 )
-from partdisc.discovery.scaling import CPU
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, sharpened
 from partdisc.errors import ConfigError, DataError
 from partdisc.threads import spread
@@ -92,12 +91,12 @@ class TwoStageClustering(PartDiscoverer):
         generator = torch.Generator().manual_seed(self.seed)
         voters = torch.randperm(len(cells.rows), generator=generator)[:VOTERS]
         work = partial(find_fine_clusters, cells, leading_coordinates(cells), voters, count)
-        return cells, voters, spread(work, seeds, CPU)
+        return cells, voters, spread(work, seeds)
 
     def _teach(
         self, cells: ObjectCells, voters: Tensor, clusterings: Iterable[FineClusters], num_parts: int
     ) -> LinearParts:
-        merged = spread(lambda fine: fine.merged(num_parts), clusterings, CPU)
+        merged = spread(lambda fine: fine.merged(num_parts), clusterings)
         votes = sharpened(mean_vote(chain.from_iterable(merged)))
         weight, bias = fit_softmax(cells.rows[voters], votes)
         return LinearParts(cells.mean, cells.scale, weight, bias)

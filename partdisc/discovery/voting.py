@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from partdisc.foreground.grids import pieces
 from partdisc.foreground.logistic import minimise
+from partdisc.rows import pieces
 from partdisc.threads import team
 
 PENALTY = 1e-2  # what the weights may cost

@@ -29,10 +29,11 @@ from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.border import border_clusters, border_contrast, centre_classifier, centre_prior
 from partdisc.foreground.classes import class_certainty, class_evidence
 from partdisc.foreground.cut import Cutter
-from partdisc.foreground.grids import enlarge, evenly, moments, pool_map, standardize
+from partdisc.foreground.grids import enlarge, evenly, pool_map, standardize
 from partdisc.foreground.joint import first_factor, spectral_cut
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.foreground.share import object_share, support
+from partdisc.rows import mean_and_deviation
 from partdisc.store.features import FeatureSet
 from partdisc.threads import one_thread, spread
 
@@ -58,7 +59,6 @@ CLASS_ESTIMATORS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {
 }
 AUTO = ("border", "classifier", "class", "certainty", "centre")
 
-CPU = torch.device("cpu")
 TOGETHER = 8  # images of one piece of quick work
 EVIDENCE_CELLS = 14  # long side of the grid on which evidence is weighed: the border is one cell wide
 SAMPLE_IMAGES = 256  # the classifier is learnt from at most so many, evenly spaced
@@ -100,7 +100,7 @@ def fit_foreground(
     maps = [features[i] for i in chosen]
     learner = _Learner(maps, seed)
     some = [maps[i : i + TOGETHER] for i in range(0, len(maps), TOGETHER)]
-    cells = list(chain.from_iterable(spread(lambda m: [pool_map(x, EVIDENCE_CELLS) for x in m], some, CPU)))
+    cells = list(chain.from_iterable(spread(lambda m: [pool_map(x, EVIDENCE_CELLS) for x in m], some)))
     found = gather_evidence(learner.scaled(cells), cells, evidence=evidence, logits=logits, seed=seed)
     table = {name: torch.cat([s.flatten() for s in scores]) for name, scores in found.items()}
     everywhere = range(len(maps))
@@ -110,7 +110,7 @@ def fit_foreground(
         odds = learner.learn(_softening(odds, share, SURENESS)(odds), everywhere)
     if images is not None:
         load = images if callable(images) else images.__getitem__
-        cutter = Cutter(spread(load, chosen, CPU))
+        cutter = Cutter(spread(load, chosen))
         for most in [FIRST_CUTS] * (rounds - 1) + [SAMPLE_IMAGES] * (rounds > 0):
             cut = evenly(everywhere, most)
             targets = learner.cuts(cutter, cut, _softening(odds, share))
@@ -152,7 +152,7 @@ def gather_evidence(
             classes = [logits(image)]
             return [CLASS_ESTIMATORS[name](classes)[0] for name in named]
 
-        found |= dict(zip(named, map(list, zip(*spread(of_classes, cells, CPU), strict=True)), strict=True))
+        found |= dict(zip(named, map(list, zip(*spread(of_classes, cells), strict=True)), strict=True))
     if not found:
         raise ConfigError(
             "Expected a foreground estimator that needs no classifier, for this backbone has none; "
@@ -177,7 +177,7 @@ class _Learner:
         picked[torch.randperm(len(picked), generator=generator)[:SAMPLE_ROWS]] = True
         self.picked = picked.split(sizes)
         rows = self.sampled(maps, range(len(maps))).float()
-        self.mean, deviation = moments(rows)
+        self.mean, deviation = mean_and_deviation(rows)
         self.scale = deviation.clamp(min=1e-6)
         self.rows = rows.sub_(self.mean).div_(self.scale)
         self.learnt: tuple[Tensor, Tensor] | None = None
@@ -216,7 +216,7 @@ class _Learner:
         def work(image: int) -> Tensor:
             return torch.from_numpy(cutter(image, soften(model.log_odds(self.maps[image])).numpy()))
 
-        return list(spread(work, images, CPU))
+        return list(spread(work, images))
 
     def result(self) -> LinearForeground:
         assert self.learnt is not None

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partdisc.store.features import FeatureEntry
-from partdisc.threads import team
 
 Item = TypeVar("Item")
 
@@ -69,21 +68,6 @@ def standardize(scores: Sequence[Tensor]) -> list[Tensor]:
     values = torch.cat([s.flatten() for s in scores])
     mean, scale = values.mean(), values.std(correction=0).clamp(min=1e-6)
     return [(s - mean) / scale for s in scores]
-
-
-def pieces(rows: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """Four pieces of a large array along one side, for a team of threads.
-
-    Their borders lie at multiples of 64, so that a product rounds as that of the whole, whatever the threads.
-    """
-    return rows.split(max(64, -(-rows.shape[dim] // 256) * 64), dim)
-
-
-def moments(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (C,) of each channel of rows (n, C), some channels on each thread."""
-    with team(rows.device) as together:
-        deviations = together(lambda piece: piece.std(0, correction=0), pieces(rows, dim=1))
-        return rows.mean(0), torch.cat(deviations)
 
 
 def grid_image(image: np.ndarray, entry: FeatureEntry, scale: int = 4) -> np.ndarray:

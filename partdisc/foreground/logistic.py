@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from partdisc.foreground.grids import pieces
+from partdisc.rows import pieces
 from partdisc.threads import team
 
 # what the weights may cost: backbones give hundreds of correlated channels, guesses are wrong here and there

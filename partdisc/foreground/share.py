@@ -32,7 +32,7 @@ def object_share(answers: Callable[[float], Tensor]) -> float:
         Within 0..1.
     """
     shares = np.log(SHARES)
-    found = spread(lambda share: separation(answers(share), share), SHARES, torch.device("cpu"))
+    found = spread(lambda share: separation(answers(share), share), SHARES)
     apart = np.log(list(found))
     worth = TRUST * (apart - ((shares - math.log(USUAL)) / SPREAD) ** 2 / 2)
     weights = np.exp(worth - worth.max())
