@@ -23,22 +23,12 @@ from torch import Tensor
 
 from partdisc.allocator import freed_memory_kept
 from partdisc.data import ImageList, list_images
-from partdisc.discovery.choosing import PartsChoice, RowSample, choose, parse_num_parts
+from partdisc.discovery.choosing import PartsChoice, RowSample
 from partdisc.discovery.devices import resolve_device
-from partdisc.discovery.drawing import DrawnCells
-from partdisc.discovery.inside import (
-    NONE,
-    Masks,
-    RowsInside,
-    find_masks,
-    fit_stage,
-    foreground_of,
-    small_images,
-    warn_of_too_few,
-    with_background,
-)
-from partdisc.discovery.recurrence import PartSupport, measure_support
-from partdisc.discovery.scaling import BLOCK_ROWS
+from partdisc.discovery.fitting import count_cells, learn_parts
+from partdisc.discovery.inside import Masks, Pictures, RowsInside, foreground_of, with_background
+from partdisc.discovery.recurrence import PartSupport
+from partdisc.discovery.saving import save_model
 from partdisc.errors import ConfigError, DataError, NotFittedError, PartSupportWarning
 from partdisc.features import (
     DEFAULT_BACKBONE,
@@ -53,12 +43,8 @@ from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
 from partdisc.store.levels import PartTree
-from partdisc.store.model import write_model
-from partdisc.threads import one_thread, spread
+from partdisc.threads import one_thread
 
-# weights that anybody can fetch again; others travel with the model
-FETCHABLE = ("embedded", "hub")
-ORDER_CELLS = 32_768  # by which parts are put in their order
 AT_ONCE = 8  # images whose cells are scored together: a few large operations instead of many small ones
 
 Self = TypeVar("Self", bound="PartDiscoverer")
@@ -90,8 +76,7 @@ class PartDiscoverer(ABC):
         foreground_: the learnt foreground, or None.
         choice_: how K was chosen, or None where it was given.
         support_: what the images say to the parts, or None where nobody asked them.
-        areas_: (K,) share of grid cells that each part takes in the images it was learnt from, by `ORDER_CELLS` of
-            them at most, drawn evenly.
+        areas_: (K,) share of grid cells that each part takes in the images it was learnt from, by a sample.
     """
 
     method: ClassVar[str]
@@ -113,9 +98,8 @@ class PartDiscoverer(ABC):
 
     processes: Processes = field(default=ALONE, init=False, repr=False)  # those that learn together
     budget: int | None = field(default=None, init=False, repr=False)  # bytes; see `fits_in_memory`
-    # the `small_images` of the images that are learnt from, where others need them too
-    pictures: Callable[[int], np.ndarray] | None = field(default=None, init=False, repr=False)
     num_parts_: int = field(init=False, repr=False)
+    num_channels_: int = field(init=False, repr=False)
     areas_: Tensor = field(init=False, repr=False)
     choice_: PartsChoice | None = field(default=None, init=False, repr=False)
     support_: PartSupport | None = field(default=None, init=False, repr=False)
@@ -209,6 +193,7 @@ class PartDiscoverer(ABC):
         folder: Path | None = None,
         progress: Callable[[str, int], Progress] | None = None,
         foreground: Masks | None = None,
+        pictures: Pictures | None = None,
     ) -> FeatureSet:
         """Learn parts from images whose features are known already: what a run calls.
 
@@ -218,83 +203,25 @@ class PartDiscoverer(ABC):
             folder: for what a method that trains needs to go on where it stopped.
             progress: makes the progress of a stage with so many items.
             foreground: masks by image id, as in `fit`.
+            pictures: the `small_images` of these images, where others need them too.
 
         Returns:
             The features on which `iter_maps` works; others than given where learning changed the backbone.
         """
-        self._learn_parts(features, images, foreground)
+        self._learn_parts(features, images, foreground, pictures)
         return features
 
     def _learn_parts(
-        self, features: FeatureSet, images: ImageList | None, masks: Masks | None = None
+        self,
+        features: FeatureSet,
+        images: ImageList | None,
+        masks: Masks | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         with one_thread(), freed_memory_kept():  # all that takes long is spread over threads
-            self._learn_inside(features, images, masks)
+            learn_parts(self, features, images, masks, pictures)
         for complaint in self.support_.complaints(self.areas_) if self.support_ else ():
             warnings.warn(complaint, PartSupportWarning, stacklevel=4)
-
-    def _learn_inside(self, features: FeatureSet, images: ImageList | None, masks: Masks | None) -> None:
-        self._check_learnable(features)
-        backbone = None if images is None else self.get_backbone()
-        masks = find_masks(self.foreground, images) if masks is None else masks
-        stage = NONE if self.foreground == "auto" and images is None else self.foreground
-        # learnt from a bounded sample: nothing that processes would have to share
-        self.foreground_ = self.processes.from_first(
-            lambda: fit_stage(stage, backbone, features, images, self.seed, masks, self.pictures)
-        )
-        pictures = None if images is None else small_images(features, images, pixels=1)
-        inside = RowsInside(features, self.foreground_, masks, pictures, self.processes)
-        fewest = parse_num_parts(self.num_parts)[0]
-        if stage == "auto" and masks is None and inside.total < fewest:
-            warn_of_too_few(inside.total, fewest)
-            self.foreground_, inside = None, RowsInside(features, None, None, pictures, self.processes)
-        self._check_learnable(inside)
-        sample = RowSample(inside)
-        self.num_parts_, self.support_ = self._choose(inside, sample), None
-        self._fit_features(inside)
-        self._settle(inside)
-        self.support_ = measure_support(self._part_scores(sample.rows), sample.owners)
-
-    def _choose(self, features: RowsInside, sample: RowSample) -> int:
-        """K, and how it was chosen into `choice_`."""
-        lowest, highest = parse_num_parts(self.num_parts)
-        if lowest == highest:
-            self.choice_ = None
-            return lowest
-        if len(sample.rows) < lowest:
-            raise DataError(
-                f"Expected at least {lowest} cells to choose the number of parts by, but got {len(sample.rows)}. "
-                "Use more images, or give a number of parts."
-            )
-        counts = range(lowest, min(highest, len(sample.rows)) + 1)
-        self.choice_ = self.processes.from_first(
-            lambda: choose(
-                [
-                    measure_support(trial._part_scores(sample.rows), sample.owners)
-                    for trial in self._trials(features, sample, counts)
-                ]
-            )
-        )
-        return self.choice_.num_parts
-
-    def _check_learnable(self, features: FeatureSet | RowsInside) -> None:
-        rows = features.total if isinstance(features, RowsInside) else features.shape[0]
-        fewest, most = parse_num_parts(self.num_parts)
-        if most > fewest and not self.chooses:
-            raise ConfigError(
-                f"The method {self.method} learns one number of parts: expected a whole number, but got "
-                f"{self.num_parts!r}. Let another method choose it first."
-            )
-        if rows < fewest:
-            inside = " inside the foreground" if isinstance(features, RowsInside) else ""
-            raise DataError(
-                f"Expected at least {fewest} grid cells{inside} for {fewest} parts, but got {rows}."
-            )
-
-    def _settle(self, features: FeatureSet | RowsInside) -> None:
-        self.num_channels_ = features.num_channels
-        self.tree_ = None  # of an earlier fit
-        self._order_canonically(features)
 
     def predict_features(self, features: FeatureSet | Sequence[Tensor | np.ndarray]) -> list[PartMaps]:
         """Part maps for features, in the order of their entries."""
@@ -363,20 +290,7 @@ class PartDiscoverer(ABC):
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model as config.json and weights.safetensors; `load_discoverer` reads it."""
         self._check_fitted()
-        backbone = self.get_backbone()
-        params = self.get_params() | {"backbone": backbone.name, "num_parts": self.num_parts_}
-        params |= {"layers": [layer.name for layer in backbone.layers], "weights": "auto"}
-        params |= {"device": "auto", "workers": 0}  # of this machine, not of the model
-        tensors = {f"method.{k}": v for k, v in self._state().items()} | {"areas": self.areas_}
-        if self.foreground_ is not None:
-            tensors |= {f"foreground.{k}": v for k, v in self.foreground_.state().items()}
-        if backbone.weights not in FETCHABLE:
-            params["weights"] = "random"
-            tensors |= {f"backbone.{k}": v for k, v in backbone.model.state_dict().items()}
-        config = {"method": self.method, "params": params, "num_channels": self.num_channels_}
-        if self.tree_ is not None:
-            config["tree"] = self.tree_.to_json()
-        write_model(folder, {**config, "backbone": backbone.describe()}, tensors)
+        save_model(self, folder)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments, as scikit-learn names it."""
@@ -384,20 +298,9 @@ class PartDiscoverer(ABC):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _order_canonically(self, features: Any) -> None:
-        counts = torch.zeros(self.num_parts_, dtype=torch.int64)
-
-        def cells_of_parts(block: Tensor) -> Tensor:
-            return torch.bincount(self._part_scores(block).argmax(1).cpu(), minlength=self.num_parts_)
-
-        cells = DrawnCells(features, ORDER_CELLS, self.seed)
-        for found in spread(cells_of_parts, cells.blocks(8 * BLOCK_ROWS)):
-            counts += found
-        self.processes.add_up(counts)
-        basis = self._basis().flatten(1).cpu().tolist()
-        order = sorted(range(self.num_parts_), key=lambda k: (-int(counts[k]), basis[k]))
-        self.areas_ = counts / counts.sum()
-        self.reorder(order)
+    def _count_cells(self, features: FeatureSet | RowsInside) -> Tensor:
+        """(K,) how many cells belong to each part, which decides their order."""
+        return count_cells(self, features)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "num_channels_"):

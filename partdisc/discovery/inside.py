@@ -37,6 +37,9 @@ PIXELS = 4  # of the small image, along a cell's side
 STAGES = ("auto", NONE, *ESTIMATORS, *CLASS_ESTIMATORS)
 
 Masks = Mapping[str, np.ndarray]  # of images by id: foreground, float (H, W) in [0, 1], of any size
+Pictures = Callable[
+    [int], np.ndarray
+]  # gives image `index` of some features on their grid; see `small_images`
 
 
 def check_foreground(name: str) -> str:
@@ -78,7 +81,7 @@ def fit_stage(
     images: ImageList | None,
     seed: int,
     masks: Masks | None = None,
-    pictures: Callable[[int], np.ndarray] | None = None,
+    pictures: Pictures | None = None,
 ) -> LinearForeground | None:
     """Learn the foreground of images, without labels or from masks.
 
@@ -136,9 +139,7 @@ def foreground_of(
     return None if learnt is None else learnt(features[index])
 
 
-def small_images(
-    features: FeatureSet, images: ImageList, pixels: int = PIXELS
-) -> Callable[[int], np.ndarray]:
+def small_images(features: FeatureSet, images: ImageList, pixels: int = PIXELS) -> Pictures:
     """A function that gives image `index` of the features on its grid, `pixels` a cell side; uint8 (h', w', 3)."""
     records = {record.id: record for record in images.records}
 
@@ -176,7 +177,7 @@ class RowsInside:
         features: FeatureSet,
         foreground: LinearForeground | None,
         masks: Masks | None = None,
-        pictures: Callable[[int], np.ndarray] | None = None,
+        pictures: Pictures | None = None,
         processes: Processes = ALONE,
     ) -> None:
         self.features, self.foreground, self.masks, self.pictures = features, foreground, masks, pictures

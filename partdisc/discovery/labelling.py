@@ -13,7 +13,7 @@ from partdisc.allocator import freed_memory_kept
 from partdisc.data import ImageList
 from partdisc.data.remote import to_text
 from partdisc.discovery.base import AT_ONCE, PartDiscoverer
-from partdisc.discovery.inside import INSIDE, Masks, small_images
+from partdisc.discovery.inside import INSIDE, Masks, Pictures, small_images
 from partdisc.foreground import resize_mask
 from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
@@ -42,7 +42,7 @@ def write_parts(
     processes: Processes = ALONE,
     foreground: Masks | None = None,
     soft_foreground: bool = False,
-    pictures: Callable[[int], np.ndarray] | None = None,
+    pictures: Pictures | None = None,
 ) -> MaskSet:
     """Write `parts/` of a run; groups of images that are there already are skipped, processes share the rest.
 

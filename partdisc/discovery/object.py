@@ -10,7 +10,7 @@ from torch import Tensor
 
 from partdisc.data import ImageList
 from partdisc.discovery.base import PartDiscoverer
-from partdisc.discovery.inside import NONE, Masks, RowsInside
+from partdisc.discovery.inside import NONE, Masks, Pictures, RowsInside
 from partdisc.errors import ConfigError
 from partdisc.store.features import FeatureSet
 
@@ -32,7 +32,11 @@ class ObjectForeground(PartDiscoverer):
     foreground: str = "auto"
 
     def _learn_parts(
-        self, features: FeatureSet, images: ImageList | None, masks: Masks | None = None
+        self,
+        features: FeatureSet,
+        images: ImageList | None,
+        masks: Masks | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         if self.num_parts != 1:
             raise ConfigError(
@@ -42,7 +46,7 @@ class ObjectForeground(PartDiscoverer):
             raise ConfigError(
                 "Expected --foreground of another name than none: with none there is nothing to learn."
             )
-        super()._learn_parts(features, images, masks)
+        super()._learn_parts(features, images, masks, pictures)
 
     def _fit_features(self, features: RowsInside) -> None:
         """Nothing is learnt beside the foreground."""

@@ -9,12 +9,9 @@ import math
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from partdisc.data import ImageList, list_images
 from partdisc.data.remote import to_text
@@ -22,14 +19,15 @@ from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import parse_num_parts
 from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.figures import write_choice, write_figures
-from partdisc.discovery.inside import names_masks, small_images
+from partdisc.discovery.inside import Pictures, names_masks, small_images
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.level_files import write_levels
 from partdisc.discovery.levels import fit_tree
-from partdisc.discovery.models import create_discoverer, load_discoverer, save_and_reload
+from partdisc.discovery.models import create_discoverer, load_discoverer
 from partdisc.discovery.numbering import number_like
 from partdisc.discovery.object import ObjectForeground
 from partdisc.discovery.opening import check_place, opened
+from partdisc.discovery.saving import save_and_reload
 from partdisc.discovery.settings import DiscoverSettings, Runtime, resolve_settings
 from partdisc.errors import DataError, PartSupportWarning
 from partdisc.features import Backbone
@@ -181,11 +179,10 @@ class Pipeline:
             raise DataError(_first_skipped(features.skipped))
         if not len(features):
             raise DataError(f"No image could be decoded. {_first_skipped(skipped)}")
-        pictures: Callable[[int], np.ndarray] = lru_cache(KEPT_PICTURES)(small_images(features, images))
+        pictures: Pictures = lru_cache(KEPT_PICTURES)(small_images(features, images))
         if not learnt:
-            discoverer.pictures, given = pictures, features
-            features = self._learn(discoverer, images, features, masks)
-            discoverer.pictures = None
+            given = features
+            features = self._learn(discoverer, images, features, masks, pictures)
             if features is not given:
                 pictures = small_images(features, images)
             save_and_reload(discoverer, self.root / "model", processes)
@@ -297,7 +294,12 @@ class Pipeline:
         return masks
 
     def _learn(
-        self, discoverer: PartDiscoverer, images: ImageList, features: FeatureSet, masks: GivenMasks | None
+        self,
+        discoverer: PartDiscoverer,
+        images: ImageList,
+        features: FeatureSet,
+        masks: GivenMasks | None,
+        pictures: Pictures,
     ) -> FeatureSet:
         """Learn; returns the features that the parts are read off."""
         if self.settings.apply is None:
@@ -314,6 +316,7 @@ class Pipeline:
                     folder=self.root / "checkpoints",
                     progress=self._progress,
                     foreground=masks,
+                    pictures=pictures,
                 )
             if features is not given and self.processes.first:  # those on disk are of no use any more
                 shutil.rmtree(self.root / "features", ignore_errors=True)

@@ -84,7 +84,7 @@ class DiscovererContract:
         assert float(fitted.areas_.sum()) == pytest.approx(1)
 
     def test_a_saved_model_predicts_the_same(self, fitted, tmp_path, monkeypatch, tiny_backbone):
-        monkeypatch.setattr("partdisc.discovery.models.create_backbone", lambda *a, **k: tiny_backbone)
+        monkeypatch.setattr("partdisc.discovery.saving.create_backbone", lambda *a, **k: tiny_backbone)
         fitted.save(tmp_path / "model")
         again = load_discoverer(tmp_path / "model")
         assert type(again) is self.cls
@@ -164,7 +164,7 @@ class DiscovererContract:
 
     def test_parts_lie_within_the_masks_that_are_given(self, make, tmp_path, monkeypatch, tiny_backbone):
         """The blue floor is masked out: it is background, also in new images, and no part is made of it."""
-        monkeypatch.setattr("partdisc.discovery.models.create_backbone", lambda *a, **k: tiny_backbone)
+        monkeypatch.setattr("partdisc.discovery.saving.create_backbone", lambda *a, **k: tiny_backbone)
         images = paint_images()
         masks = {f"image_{i:05d}": floor_masked(image) for i, image in enumerate(images)}
         method = make(num_parts=2).fit(images, foreground=masks)

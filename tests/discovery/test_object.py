@@ -10,7 +10,7 @@ from tests.discovery.contract import floor_masked
 
 
 def test_maps_are_the_foreground_alone(tiny_backbone, tmp_path, monkeypatch):
-    monkeypatch.setattr("partdisc.discovery.models.create_backbone", lambda *a, **k: tiny_backbone)
+    monkeypatch.setattr("partdisc.discovery.saving.create_backbone", lambda *a, **k: tiny_backbone)
     images, new = paint_images(), paint_images(seed=1)
     masks = {f"image_{i:05d}": floor_masked(image) for i, image in enumerate(images)}
     method = create_discoverer("foreground", 1, backbone=tiny_backbone, image_size=64, device="cpu")

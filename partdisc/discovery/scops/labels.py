@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from partdisc.discovery.inside import Pictures
 from partdisc.discovery.labelling import refined
-from partdisc.discovery.scops.start import Pictures, Start
+from partdisc.discovery.scops.start import Start
 from partdisc.parts import PartMaps
 from partdisc.store.features import FeatureSet
 

@@ -18,15 +18,12 @@ from torch import Tensor
 from partdisc.data import ImageList, ImageRecord
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.devices import resolve_device
+from partdisc.discovery.fitting import check_learnable, rows_inside, settle
 from partdisc.discovery.inside import (
-    INSIDE,
-    NONE,
     Masks,
-    find_masks,
-    fit_stage,
+    Pictures,
     foreground_of,
     small_images,
-    warn_of_too_few,
     with_background,
 )
 from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
@@ -91,6 +88,7 @@ class CoPartSegmentation(PartDiscoverer):
         folder: Path | None = None,
         progress: ProgressMaker | None = None,
         foreground: Masks | None = None,
+        pictures: Pictures | None = None,
     ) -> FeatureSet:
         """Train on images whose features are known already.
 
@@ -100,18 +98,21 @@ class CoPartSegmentation(PartDiscoverer):
             folder: of checkpoints, from which an interrupted training goes on; None keeps none.
             progress: makes the progress of a stage with so many items.
             foreground: masks by image id, as in `fit`; None does as the attribute `foreground` says.
+            pictures: the `small_images` of these images, where others need them too.
 
         Returns:
             The features on which `iter_maps` works: new ones where the encoder was trained.
         """
-        self._check_learnable(features)
+        check_learnable(self, features)
+        pictures = small_images(features, images) if pictures is None else pictures
         by_id = {record.id: record for record in images.records}
         records = [by_id[entry.id] for entry in features.entries]
         listed = ImageList(images.root, tuple(records))
-        self._train(features, listed, self._known_foreground(features, images, foreground), folder, progress)
+        known = self._known_foreground(features, images, foreground, pictures)
+        self._train(features, listed, known, folder, progress, pictures)
         if self._settings().train_encoder:
             features = self.extract(listed)
-        self._settle(features)
+        settle(self, features)
         return features
 
     def iter_maps(
@@ -164,30 +165,29 @@ class CoPartSegmentation(PartDiscoverer):
         return config if self.steps is None else replace(config, steps=self.steps)
 
     def _learn_parts(
-        self, features: FeatureSet, images: ImageList | None, masks: Masks | None = None
+        self,
+        features: FeatureSet,
+        images: ImageList | None,
+        masks: Masks | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         """What `fit_features` calls: there are no images."""
-        self._check_learnable(features)
+        check_learnable(self, features)
         self._train(features, None, self._known_foreground(features, None, masks), None, None)
-        self._settle(features)
+        settle(self, features)
 
     def _known_foreground(
-        self, features: FeatureSet, images: ImageList | None, masks: Masks | None
+        self,
+        features: FeatureSet,
+        images: ImageList | None,
+        masks: Masks | None,
+        pictures: Pictures | None = None,
     ) -> Masks | None:
         """(h, w) probabilities of foreground of each image, which the network learns."""
-        backbone = None if images is None else super().get_backbone()
-        masks = find_masks(self.foreground, images) if masks is None else masks
-        stage = NONE if self.foreground == "auto" and images is None else self.foreground
-        learnt = fit_stage(stage, backbone, features, images, self.seed, masks)
-        if learnt is None:
-            return None
-        found = [foreground_of(features, i, learnt, masks) for i in range(len(features))]
-        cells = sum(int((m > INSIDE).sum()) for m in found if m is not None)
-        num_parts = int(self.num_parts)  # "auto" was refused
-        if stage == "auto" and masks is None and cells < num_parts:
-            warn_of_too_few(cells, num_parts)
-            return None
-        return {e.id: m.numpy() for e, m in zip(features.entries, found, strict=True) if m is not None}
+        inside = rows_inside(self, features, images, masks, pictures)
+        found = {entry.id: inside.foreground_of(i) for i, entry in enumerate(features.entries)}
+        known = {image_id: m.numpy() for image_id, m in found.items() if m is not None}
+        return known or None
 
     def _train(
         self,
@@ -196,6 +196,7 @@ class CoPartSegmentation(PartDiscoverer):
         foreground: Masks | None,
         folder: Path | None,
         progress: ProgressMaker | None,
+        pictures: Pictures | None = None,
     ) -> None:
         config, device = self._settings(), resolve_device(self.device)
         self.num_parts_ = int(self.num_parts)
@@ -213,8 +214,7 @@ class CoPartSegmentation(PartDiscoverer):
             pictures=None if images is None else small_images(features, images, pixels=1),
         )
         background = foreground is not None
-        pictures = small_images(features, images) if images is not None and background else None
-        labels = start_labels(features, start, pictures) if config.labels else None
+        labels = start_labels(features, start, pictures if background else None) if config.labels else None
         data = self._data(features, scaling, records, encoder, foreground, labels)
         head = AtrousHead(features.num_channels, self.num_parts_ + background, config.rates, self.seed)
         head.standardize(start.mean, start.scale)
@@ -303,16 +303,14 @@ class CoPartSegmentation(PartDiscoverer):
         found = seen[:, int(self.has_background_) :, 0, 0]
         return found / found.sum(dim=1, keepdim=True)
 
-    def _order_canonically(self, features: FeatureSet) -> None:
+    def _count_cells(self, features: Any) -> Tensor:
+        """(K,) how many cells belong to each part: those of all images where no background prevails."""
         counts = np.zeros(self.num_parts_, dtype=np.int64)
         for maps in self.iter_maps(features):
             labels = maps.maps[1:].argmax(axis=0)
             inside = maps.maps[1:].max(axis=0) > maps.maps[0]
             counts += np.bincount(labels[inside], minlength=self.num_parts_)
-        basis = self.basis_.tolist()
-        order = sorted(range(self.num_parts_), key=lambda k: (-int(counts[k]), basis[k]))
-        self.areas_ = torch.from_numpy(counts / max(1, counts.sum()))
-        self.reorder(order)
+        return torch.from_numpy(counts)
 
     def _state(self) -> dict[str, Tensor]:
         state = {f"head.{k}": v for k, v in self.head_.state_dict().items()}

@@ -8,7 +8,7 @@ training already sees the parts of the method it starts from.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from partdisc.discovery.clustering import FeatureClustering
 from partdisc.discovery.dff import DeepFeatureFactorization
-from partdisc.discovery.inside import INSIDE, RowsInside
+from partdisc.discovery.inside import INSIDE, Pictures, RowsInside
 from partdisc.discovery.scaling import FeatureScaling, channel_statistics, standardizing
 from partdisc.discovery.two_stage import TwoStageClustering
 from partdisc.errors import DataError
@@ -26,8 +26,6 @@ from partdisc.store.features import FeatureSet
 
 MAX_ROWS = 40_000  # rows that the start is learnt from
 PENALTY = 1e-3
-
-Pictures = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True)
