@@ -24,7 +24,7 @@ from partdisc.discovery.scaling import (
     standardizing,
 )
 from partdisc.factorization import KMeans, TensorBlocks
-from partdisc.features.extraction import fits_in_memory
+from partdisc.features.planning import fits_in_memory
 
 
 @dataclass(eq=False, repr=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -14,8 +13,9 @@ from partdisc.data.folders import Folders, by_folder
 from partdisc.data.remote import to_text
 from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.inside import names_masks
+from partdisc.discovery.job import Job
 from partdisc.discovery.opening import check_place, opened
-from partdisc.discovery.pipeline import Pipeline
+from partdisc.discovery.pipeline import make_run
 from partdisc.discovery.settings import DiscoverSettings, Runtime, resolve_settings
 from partdisc.errors import ConfigError, DataError, PartdiscError
 from partdisc.features import Backbone, create_backbone
@@ -75,7 +75,7 @@ def discover_by_folder(
     folders = processes.from_first(lambda: _find_folders(images, settings, runtime))
     how: dict[str, Any] = {"command": command, "resume": resume, "overwrite": overwrite}
     with opened(CollectionWriter, out, settings, runtime, processes, **how) as writer:
-        _Members(settings, runtime, writer, processes).run(folders)
+        _Members(Job(settings, runtime, writer, processes)).run(folders)
     return load_collection(out)
 
 
@@ -111,10 +111,8 @@ def _with_empty(lists: Mapping[str, ImageList], root: Path) -> dict[str, ImageLi
 class _Members:
     """The runs of a collection, one after the other."""
 
-    def __init__(
-        self, settings: DiscoverSettings, runtime: Runtime, writer: CollectionWriter, processes: Processes
-    ) -> None:
-        self.settings, self.runtime, self.writer, self.processes = settings, runtime, writer, processes
+    def __init__(self, job: Job) -> None:
+        self.job, self.settings = job, job.settings
         self.members: dict[str, Member] = {}
 
     def run(self, folders: Folders) -> None:
@@ -124,21 +122,24 @@ class _Members:
         }
         self._take_up()
         if folders.outside:
-            self._say(f"warning: {folders.outside} images lie beside the folders and are left out")
-        if self.writer.was_done:
-            self._say(f"{self.writer.root} is finished; nothing is left to do.")
+            self.job.say(f"warning: {folders.outside} images lie beside the folders and are left out")
+        if self.job.writer.was_done and all(member.status == DONE for member in self.members.values()):
+            self.job.say(f"{self.job.root} is finished; nothing is left to do.")
             return
         self._record(images_outside=folders.outside)
         backbone, masks = self._backbone(), self._masks(folders)
         for number, (name, images) in enumerate(folders.lists.items(), start=1):
             if self.members[name].status == WAITING:
-                self._say(f"folder {number} of {len(self.members)}: {name}, {len(images)} images")
+                self.job.say(f"folder {number} of {len(self.members)}: {name}, {len(images)} images")
                 self._make(name, images, backbone, masks)
         self._finish()
 
     def _take_up(self) -> None:
-        """Go on where an earlier attempt was left, which must have seen the same images."""
-        known = {member["name"]: Member(**member) for member in self.writer.info.get("members", [])}
+        """Go on where an earlier attempt was left, which must have seen the same images.
+
+        A folder that was skipped has another chance: what stood in its way may be mended.
+        """
+        known = {member["name"]: Member(**member) for member in self.job.writer.info.get("members", [])}
         if not known:
             return
         changed = [
@@ -153,7 +154,10 @@ class _Members:
                 f"Cannot resume: the images have changed since the collection began, in {', '.join(changed)}. "
                 "Use --overwrite."
             )
-        self.members = known
+        self.members = {
+            name: replace(member, status=WAITING, reason="") if member.status == SKIPPED else member
+            for name, member in known.items()
+        }
 
     def _backbone(self) -> Backbone | None:
         """One for all; an applied model brings its own."""
@@ -182,10 +186,10 @@ class _Members:
             self._make_run(name, images, backbone, masks)
         except DataError as error:
             # one process may be alone in meeting it: the others would wait for it in this folder for ever
-            if self.settings.strict or (images.records and self.processes.world > 1):
+            if self.settings.strict or (images.records and self.job.processes.world > 1):
                 raise DataError(f"{name}: {error}") from error
             self._settle(name, SKIPPED, str(error))
-            self._say(f"warning: the folder {name} is skipped. {error}")
+            self.job.say(f"warning: the folder {name} is skipped. {error}")
         except PartdiscError as error:
             raise type(error)(f"{name}: {error}") from error
         else:
@@ -199,11 +203,11 @@ class _Members:
             for other in (self.settings.apply, self.settings.like)
         )
         settings = replace(self.settings, apply=apply, like=like)
-        how: dict[str, Any] = {"command": self.writer.info["command"], "resume": True}
-        out = self.writer.root / name
-        with opened(RunWriter, out, settings, self.runtime, self.processes, **how) as writer:
-            Pipeline(settings, self.runtime, writer, self.processes, backbone=backbone, masks=masks).run(
-                images
+        how: dict[str, Any] = {"command": self.job.writer.info["command"], "resume": True}
+        shared = self.job.runtime, self.job.processes
+        with opened(RunWriter, self.job.root / name, settings, *shared, **how) as writer:
+            make_run(
+                replace(self.job, settings=settings, writer=writer), images, backbone=backbone, masks=masks
             )
 
     def _settle(self, name: str, status: str, reason: str = "") -> None:
@@ -216,19 +220,13 @@ class _Members:
         if not done:
             raise DataError(f"None of the {len(skipped)} folders could be used. {_first(skipped)}")
         self._record("done")
-        self.processes.wait()
+        self.job.processes.wait()
         if skipped:
             count = "1 folder was" if len(skipped) == 1 else f"{len(skipped)} folders were"
-            self._say(f"{count} skipped: {_first(skipped)} All are listed in collection.json.")
+            self.job.say(f"{count} skipped: {_first(skipped)} All are listed in collection.json.")
 
     def _record(self, status: str = "running", **values: Any) -> None:
-        if self.processes.first:
-            members = [asdict(member) for member in self.members.values()]
-            self.writer.update(status, members=members, **values)
-
-    def _say(self, text: str) -> None:
-        if self.runtime.verbosity and self.processes.first:
-            print(text, file=sys.stderr, flush=True)
+        self.job.record(status, members=[asdict(member) for member in self.members.values()], **values)
 
 
 def _first(skipped: list[Member]) -> str:

@@ -25,7 +25,7 @@ from partdisc.factorization.activations import solve_activations
 from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.checks import check_count
 from partdisc.factorization.estimator import BasisModel
-from partdisc.features.extraction import fits_in_memory
+from partdisc.features.planning import fits_in_memory
 
 MAX_CELLS = 32_768
 RULES = ("keep", "split", "relu")

@@ -12,7 +12,7 @@ from PIL import Image
 from partdisc.data import decode_image
 from partdisc.discovery.choosing import SHOWN, PartsChoice
 from partdisc.errors import DataError
-from partdisc.features.extraction import resized_size
+from partdisc.features.planning import resized_size
 from partdisc.foreground.grids import evenly
 from partdisc.progress import Progress
 from partdisc.render.canvas import save_figure

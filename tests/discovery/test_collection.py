@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import partdisc
-from partdisc.discovery import pipeline
+from partdisc.discovery import collection, extracting, pipeline
 from partdisc.discovery.models import METHODS
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.store.collection import counterpart, is_collection
@@ -67,7 +67,7 @@ def test_a_folder_learns_what_it_learns_alone(zoo, tmp_path, method):
 
 
 def test_the_backbone_is_loaded_once(zoo, tmp_path, monkeypatch):
-    from partdisc.discovery import base, collection
+    from partdisc.discovery import base
 
     made = []
     create = collection.create_backbone
@@ -106,7 +106,7 @@ def test_resume_goes_on_and_ends_the_same(zoo, tmp_path, monkeypatch):
 def test_resume_of_a_finished_collection_does_nothing(zoo, tmp_path, monkeypatch):
     discover(zoo, tmp_path / "out")
     before = contents(tmp_path / "out")
-    monkeypatch.setattr(pipeline, "run_extraction", lambda *a, **k: pytest.fail("worked again"))
+    monkeypatch.setattr(extracting, "run_extraction", lambda *a, **k: pytest.fail("worked again"))
     discover(zoo, tmp_path / "out", resume=True)
     assert contents(tmp_path / "out") == before
 
@@ -138,6 +138,26 @@ def test_a_folder_that_cannot_be_used_is_skipped_with_the_reason_and_the_others_
         found["cow"]
     with pytest.raises(DataError, match="ant: It holds no usable image"):
         discover(zoo, tmp_path / "strict", strict=True)
+
+
+def test_a_folder_that_was_skipped_has_another_chance_with_resume(zoo, tmp_path, monkeypatch):
+    """As after a file that could not be read for a while: the others are left as they are."""
+    make_run = collection.make_run
+
+    def no_dogs(job, *arguments, **options):
+        if job.root.name == "dog":
+            raise DataError("The dogs are away.")
+        make_run(job, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collection, "make_run", no_dogs)
+        first = discover(zoo, tmp_path / "out")
+        assert [(member.name, member.reason) for member in first.skipped] == [("dog", "The dogs are away.")]
+        assert discover(zoo, tmp_path / "out", resume=True).skipped == first.skipped
+    before = (tmp_path / "out" / "cat" / "run.json").read_bytes()
+    again = discover(zoo, tmp_path / "out", resume=True)
+    assert (again.status, list(again), again.skipped) == ("done", ["cat", "dog"], [])
+    assert (tmp_path / "out" / "cat" / "run.json").read_bytes() == before
 
 
 def test_no_usable_folder_at_all_is_an_error(zoo, tmp_path):

@@ -16,7 +16,7 @@ from PIL import Image
 
 import partdisc
 from partdisc.data.synthetic import draw
-from partdisc.discovery import pipeline
+from partdisc.discovery import extracting, pipeline
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.factorization.blocks import BlockReader
 from tests.discovery.conftest import paint_images
@@ -183,7 +183,7 @@ def _interrupt(*args, **keywords):
 def test_resume_of_a_finished_run_does_and_changes_nothing(painted, tmp_path, monkeypatch):
     discover(painted, tmp_path / "a")
     before = contents(tmp_path / "a")
-    monkeypatch.setattr(pipeline, "run_extraction", _interrupt)
+    monkeypatch.setattr(extracting, "run_extraction", _interrupt)
     discover(painted, tmp_path / "a", resume=True)
     assert contents(tmp_path / "a") == before
 

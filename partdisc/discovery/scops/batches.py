@@ -20,7 +20,7 @@ from partdisc.data import ImageLoader, ImageRecord, decode_image
 from partdisc.discovery.scaling import FeatureScaling
 from partdisc.errors import DataError
 from partdisc.features.backbone import mirror
-from partdisc.features.extraction import resized_size
+from partdisc.features.planning import resized_size
 from partdisc.store.features import FeatureSet
 
 Labels = Callable[[int], Tensor]

@@ -11,7 +11,8 @@ from torch import Tensor
 from partdisc.data import ImageRecord, decode_image
 from partdisc.discovery.scops.network import AtrousHead
 from partdisc.features import Backbone
-from partdisc.features.extraction import forward_batch, resized_size
+from partdisc.features.extraction import forward_batch
+from partdisc.features.planning import resized_size
 from partdisc.store.features import FeatureEntry
 
 PUBLISHED_BACKGROUND = 0.1

@@ -37,7 +37,7 @@ from partdisc.discovery.scops.start import find_start
 from partdisc.discovery.scops.trainer import ProgressMaker, Trainer
 from partdisc.errors import DataError
 from partdisc.features import Backbone
-from partdisc.features.extraction import resized_size
+from partdisc.features.planning import resized_size
 from partdisc.features.registry import hash_weights
 from partdisc.parts import PartMaps
 from partdisc.store.features import FeatureSet
