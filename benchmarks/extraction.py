@@ -37,8 +37,9 @@ from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.figures import write_figures
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.models import create_discoverer
-from partdisc.features.extraction import extract_features, forward_batch, plan_extraction
+from partdisc.features.extraction import extract_features, forward_batch
 from partdisc.features.folding import folded
+from partdisc.features.planning import plan_extraction
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureSet
 from partdisc.store.files import write_text

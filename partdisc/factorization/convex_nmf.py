@@ -46,7 +46,8 @@ class ConvexNMF(BasisModel):
         num_components: K.
         num_anchors: S at most: how many fine clusters of X the basis may be made of; at least K are used.
         max_iter: iterations at most.
-        tol: stop once an iteration lowers the loss by less than `tol` of itself.
+        tol: stop once the projected gradient of W has fallen to `tol` of its first norm, or an iteration lowers the
+            loss by less than half of `tol` of itself.
         seed: of all random numbers.
         block_rows: rows of X handled at once; None chooses by cache and C.
         device: where to compute; None means where X lies.

@@ -28,6 +28,7 @@ from partdisc.threads import one_thread, thread_count
 SOLVERS = ("hals", "mu")
 COMPRESSED = "compressed"
 MOMENTUM = 0.7
+LEAST_GAIN = 0.5  # times `tol`: a share of the loss by which an iteration that is worth its time lowers it
 MU_CHECK_EVERY = 10  # iterations between two looks at the error, as in the paper
 
 
@@ -190,9 +191,9 @@ def _start(
 
 
 def gradient_fell(history: list[float], gradients: list[float], tol: float) -> bool:
-    """Whether the projected gradient has fallen to `tol` of its first norm, or the loss to rest at that scale."""
+    """Whether the projected gradient has fallen to `tol` of its first norm, or the loss hardly falls any more."""
     gain = history[-2] - history[-1]
-    return gradients[-1] <= tol * gradients[0] or gain < 0.5 * tol * history[-1]
+    return gradients[-1] <= tol * gradients[0] or gain < LEAST_GAIN * tol * history[-1]
 
 
 def _error_stalled(history: list[float], gradients: list[float], tol: float) -> bool:

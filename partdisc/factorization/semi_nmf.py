@@ -37,7 +37,7 @@ class SemiNMF(BasisModel):
             left singular vectors, "random" from |N(0,1)|.
         max_iter: iterations at most.
         tol: stop once the projected gradient has fallen to `tol` of its first norm, or an iteration lowers the loss
-            by less than `tol` of itself.
+            by less than half of `tol` of itself.
         seed: of all random numbers.
         block_rows: rows of X handled at once; None chooses by cache and C.
         device: where to compute; None means where X lies.

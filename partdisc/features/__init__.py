@@ -1,7 +1,9 @@
 """Dense features: backbones, and their extraction from many images."""
 
-from partdisc.features.backbone import Backbone, Layer
-from partdisc.features.extraction import DEFAULT_IMAGE_SIZE, extract_features
+from partdisc.features.backbone import Backbone
+from partdisc.features.extraction import extract_features
+from partdisc.features.layers import Layer
+from partdisc.features.planning import DEFAULT_IMAGE_SIZE
 from partdisc.features.registry import DEFAULT_BACKBONE, create_backbone, list_backbones
 
 __all__ = [

@@ -11,7 +11,6 @@ import math
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,32 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from partdisc.errors import ConfigError
-
-# torchvision's and timm's VGG-19 share this numbering of `features`
-VGG19_RELUS = {
-    f"relu{block}_{i + 1}": f"features.{first + 2 * i}"
-    for block, first, count in ((1, 1, 2), (2, 6, 2), (3, 11, 4), (4, 20, 4), (5, 29, 4))
-    for i in range(count)
-}
+from partdisc.features.layers import Layer, resolve_layers
 
 _TAPPING = threading.Lock()  # a tap on a module cannot tell the images of two threads apart
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Where features are tapped: by index among timm's intermediates, or by module name.
-
-    Attributes:
-        name: as timm or torchvision call it.
-        index: index for timm's `forward_intermediates`, or None for a tap on the module `name`.
-        channels: number of channels.
-        stride: image pixels a cell, along each side.
-    """
-
-    name: str
-    index: int | None = None
-    channels: int = 0
-    stride: int = 0
 
 
 class Backbone(nn.Module):
@@ -92,69 +68,11 @@ class Backbone(nn.Module):
         self.weights, self.weights_hash = weights, weights_hash
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
-        self.layers = self._measure(self._resolve(layers))
+        self.layers = self._measure(resolve_layers(model, name, layers))
         self.num_channels = sum(layer.channels for layer in self.layers)
         self.stride = min(layer.stride for layer in self.layers)
         self.thread_safe = all(layer.index is not None for layer in self.layers)
         self.pad_to = math.lcm(*(layer.stride for layer in self.layers), self._patch_size())
-
-    # -- layers ---------------------------------------------------------------------------------------------
-
-    def _infos(self) -> list[dict]:
-        """Timm's account of the intermediates: module names and strides; empty for other networks."""
-        if not hasattr(self.model, "forward_intermediates"):
-            return []
-        info = self.model.feature_info
-        return list(getattr(info, "info", info))
-
-    def _resolve(self, layers: Sequence[str | int] | None) -> list[Layer]:
-        infos = self._infos()
-        modules = dict(self.model.named_modules())
-        if layers is None:
-            return [self._resolve_one(n, infos, modules) for n in self._default_layers(infos, modules)]
-        if not layers:
-            raise ConfigError("Expected at least one layer, but got none.")
-        resolved = [self._resolve_one(layer, infos, modules) for layer in layers]
-        if len({layer.name for layer in resolved}) != len(resolved):
-            raise ConfigError(f"Expected different layers, but got {', '.join(map(str, layers))}.")
-        return resolved
-
-    def _default_layers(self, infos: list[dict], modules: dict[str, nn.Module]) -> list[str]:
-        if "features.35" in modules:
-            return ["relu5_2", "relu5_4"]
-        if not infos:
-            return [n for n in ("layer3", "layer4") if n in modules] or [list(modules)[-1]]
-        last = {info["reduction"]: info["module"] for info in infos}  # the last layer of each stride
-        wanted = [stride for stride in (16, 32) if stride in last]
-        return [last[s] for s in wanted] if len(wanted) == 2 else [infos[-1]["module"]]
-
-    def _resolve_one(self, layer: str | int, infos: list[dict], modules: dict[str, nn.Module]) -> Layer:
-        text = str(layer).strip()
-        names = [info["module"] for info in infos]
-        if text.lstrip("-").isdigit() and infos:
-            if not -len(infos) <= int(text) < len(infos):
-                raise ConfigError(
-                    f"Expected a layer index of {self.name} within {-len(infos)}..{len(infos) - 1}, got {text}."
-                )
-            index = int(text) % len(infos)
-            return Layer(names[index], index)
-        if text in names:
-            return Layer(text, names.index(text))
-        if text.startswith("stride"):
-            at = [i for i, info in enumerate(infos) if f"stride{info['reduction']}" == text]
-            if at:
-                return Layer(names[at[-1]], at[-1])
-        elif "features.35" in modules and text in VGG19_RELUS:
-            return Layer(VGG19_RELUS[text])
-        elif text in modules:
-            return Layer(text)
-        strides = sorted({info["reduction"] for info in infos})
-        known = names or [n for n, _ in self.model.named_children()]
-        raise ConfigError(
-            f"{self.name} has no layer {text!r}. It has {', '.join(known)}"
-            + (f"; stride{', stride'.join(map(str, strides))}" if strides else "")
-            + "; the name of any submodule is accepted too."
-        )
 
     def _patch_size(self) -> int:
         patch = getattr(getattr(self.model, "patch_embed", None), "patch_size", 1)
@@ -171,8 +89,6 @@ class Backbone(nn.Module):
             Layer(layer.name, layer.index, m.shape[1], round(H / m.shape[2]))
             for layer, m in zip(layers, maps, strict=True)
         ]
-
-    # -- forward ----------------------------------------------------------------------------------------------
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of the finest grid that cover an image of height x width pixels."""

@@ -8,10 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from partdisc.data import list_images
 from partdisc.errors import ArtifactError, ConfigError, DataError
-from partdisc.features import create_backbone, extract_features, extraction
-from partdisc.features.extraction import forward_batch, plan_extraction, resized_size
+from partdisc.features import create_backbone, extract_features, extraction, planning
+from partdisc.features.extraction import forward_batch
 from partdisc.progress import Progress
 
 RNG = np.random.default_rng(0)
@@ -88,15 +87,6 @@ def test_features_equal_the_backbones_on_the_resized_image(backbone, folder):
     torch.testing.assert_close(by_id(features)["0.png"], expected, atol=1e-4, rtol=1e-4)
 
 
-def test_batches_share_a_padded_size_and_cover_every_image_once(backbone, folder):
-    plan = plan_extraction(list_images(folder), backbone, image_size=64, batch_size=2, dtype=torch.float16)
-    batches = [batch for shard in plan.shards for batch in shard]
-    for batch in batches:
-        assert len({backbone.padded_size(*plan.sizes[r.id]) for r in batch}) == 1
-        assert len(batch) <= 2
-    assert sorted(r.id for batch in batches for r in batch) == [f"{i}.png" for i in range(7)]
-
-
 def test_the_store_holds_what_memory_holds(backbone, folder, tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
     memory = extract_features(backbone, folder, image_size=64)
@@ -106,7 +96,7 @@ def test_the_store_holds_what_memory_holds(backbone, folder, tmp_path_factory):
 
 
 def test_a_stopped_extraction_goes_on_and_ends_the_same(backbone, folder, tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(extraction, "_shard_bytes", lambda _: 1)  # a shard for each batch
+    monkeypatch.setattr(planning, "_shard_bytes", lambda _: 1)  # a shard for each batch
     whole = extract_features(
         backbone, folder, image_size=64, batch_size=1, store=tmp_path_factory.mktemp("a")
     )
@@ -186,11 +176,6 @@ def test_unusable_settings_are_refused(backbone, folder, options, words):
         extract_features(backbone, folder, **{"image_size": 64, **options})
 
 
-def test_the_long_side_is_resized_and_the_aspect_kept():
-    assert resized_size(480, 640, 448) == (336, 448)
-    assert resized_size(10, 4000, 448) == (1, 448)
-
-
 def test_one_pixel_images_and_extreme_shapes_work(backbone):
     arrays = [np.full(shape, 90, np.uint8) for shape in ((1, 1, 3), (1, 500, 3), (400, 2, 3))]
     features = extract_features(backbone, arrays, image_size=64)
@@ -237,11 +222,3 @@ def test_progress_counts_every_image(backbone, folder, capsys):
     extract_features(backbone, folder, image_size=64, verbosity=1)
     assert "features: 7/7 images" in capsys.readouterr().err
     assert Progress("x", 1, verbosity=0).done == 0
-
-
-@pytest.mark.parametrize("num_bytes", [1e3, 1e7, 1e9, 1e11, 1e13])
-def test_shards_are_small_and_few_enough(num_bytes):
-    size = extraction._shard_bytes(num_bytes)
-    assert size <= 32 * 2**20
-    assert num_bytes / size >= 16
-    assert num_bytes / size <= 60_000 or size == 32 * 2**20
