@@ -118,23 +118,25 @@ def merge_clusters(
         squared = (1 - share) * squared + share * _normalised(colours.apart)
     size = masses.astype(np.float64) + 1
     total = squared * size[:, None] * size  # of a pair of parts: sum over pairs of members
-    parts = [[i] for i in range(len(size))]
-    above = np.triu(np.ones(total.shape, dtype=bool))
-    while len(parts) > num_parts:
-        pairs = np.outer(size, size)
-        cost = total / pairs
-        cost *= (pairs / np.add.outer(size, size)) ** evenness
-        cost[above[: len(size), : len(size)]] = np.inf
+
+    def costs(total: np.ndarray, size: np.ndarray, others: np.ndarray) -> np.ndarray:
+        pairs = size * others
+        return total / pairs * (pairs / (size + others)) ** evenness
+
+    every = costs(total, size[:, None], size)
+    cost = np.where(np.tri(len(size), k=-1, dtype=bool), every, np.inf)
+    parts, gone = np.arange(len(size)), np.zeros(len(size))
+    for _ in range(len(size) - num_parts):
         b, a = divmod(int(cost.argmin()), len(size))
-        parts[a] += parts.pop(b)
+        parts[parts == b] = a
         total[a] += total[b]
         total[:, a] += total[:, b]
         size[a] += size[b]
-        total, size = np.delete(np.delete(total, b, 0), b, 1), np.delete(size, b)
-    found = np.empty(len(masses), dtype=np.int64)
-    for number, members in enumerate(parts):
-        found[members] = number
-    return found
+        gone[b] = np.inf
+        cost[b], cost[:, b] = np.inf, np.inf
+        new = costs(total[a], size[a], size) + gone
+        cost[a, :a], cost[a + 1 :, a] = new[:a], new[a + 1 :]
+    return np.unique(parts, return_inverse=True)[1]
 
 
 def _normalised(distances: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from partdisc.errors import DataError
 from partdisc.factorization import KMeans
 from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.initialization import truncated_svd
+from partdisc.factorization.lloyd import beyond_own_squares, nearest_center
 from partdisc.foreground.grids import evenly
 from partdisc.rows import mean_and_deviation
 from partdisc.threads import spread
@@ -148,11 +149,10 @@ def find_fine_clusters(
     sample = rows[torch.randperm(len(rows), generator=generator)[:SAMPLE_ROWS]]
     kmeans = KMeans(min(count, len(sample)), init="k-means++", restarts=1, max_iter=MAX_ITER, seed=seed)
     centers = kmeans.fit(sample).cluster_centers_.float()
-    squared = torch.addmm(centers.square().sum(1), rows, centers.T, alpha=-2)  # but for the rows' own squares
-    nearest = squared.min(1)
-    squared -= nearest.values[:, None]
-    labels = nearest.indices
-    soft = torch.softmax(-squared[voters] / (SOFTNESS * squared.mean()).clamp(min=1e-12), dim=1)
+    beyond = beyond_own_squares(rows, centers)
+    least, labels = nearest_center(beyond)
+    beyond -= least
+    soft = torch.softmax(-beyond[:, voters] / (SOFTNESS * beyond.mean()).clamp(min=1e-12), dim=0).T
     masses = torch.bincount(labels, minlength=len(centers)).numpy()
     return FineClusters(centers, soft, masses, cells.colour_distances(labels, len(centers)))
 

@@ -130,7 +130,7 @@ class KMeans(Estimator):
         survey(reader, signed=True)
         distances = torch.empty(reader.shape[0], len(centers), dtype=reader.dtype, device=reader.device)
         for rows, block in reader:
-            distances[rows] = squared_distances(block, centers).sqrt_()
+            distances[rows] = squared_distances(block, centers, block.square().sum(dim=1)).sqrt_().T
         return reader.restore(distances)
 
     def _starts(self, reader: BlockReader) -> Iterator[torch.Tensor]:
@@ -186,15 +186,15 @@ def plus_plus(sample: torch.Tensor, num_clusters: int, generator: torch.Generato
     trials = 2 + int(torch.tensor(float(num_clusters)).log())
     first = int(torch.randint(len(sample), (1,), generator=generator))
     centers = [sample[first]]
-    squares = sample.square().sum(dim=1, keepdim=True)
-    nearest = squared_distances(sample, centers[0][None], squares)[:, 0]
+    squares = sample.square().sum(dim=1)
+    nearest = squared_distances(sample, centers[0][None], squares)[0]
     for _ in range(1, num_clusters):
         draws = torch.rand(trials, generator=generator, dtype=torch.float64).to(sample.device)
         mass = nearest.double().cumsum(0)
         candidates = torch.searchsorted(mass, draws * mass[-1]).clamp(max=len(sample) - 1)
-        options = torch.minimum(squared_distances(sample, sample[candidates], squares), nearest[:, None])
-        best = int(options.double().sum(0).argmin())
-        nearest = options[:, best].contiguous()
+        options = torch.minimum(squared_distances(sample, sample[candidates], squares), nearest)
+        best = int(options.sum(dim=1, dtype=torch.float64).argmin())
+        nearest = options[best]
         centers.append(sample[candidates[best]])
     return torch.stack(centers)
 

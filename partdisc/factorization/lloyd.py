@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from partdisc.factorization.blocks import BlockReader
@@ -124,9 +125,9 @@ def assign(reader: BlockReader, norms: RowNorms, centers: torch.Tensor) -> Assig
 
     def visit(item: tuple[slice, torch.Tensor]) -> torch.Tensor:
         rows, block = item
-        nearest = centers.square().sum(dim=1).addmm(block, centers.T, alpha=-2).min(dim=1)
-        distances[rows], labels[rows] = (nearest.values + norms.squares[rows]).clamp_(min=0), nearest.indices
-        return cluster_sums(block, nearest.indices, K)
+        least, nearest = nearest_center(beyond_own_squares(block, centers))
+        distances[rows], labels[rows] = (least + norms.squares[rows]).clamp_(min=0), nearest
+        return cluster_sums(block, nearest, K)
 
     for share in spread(visit, reader, reader.device):
         sums += share
@@ -165,10 +166,28 @@ def cluster_sums(rows: torch.Tensor, labels: torch.Tensor, count: int) -> torch.
     return torch.nn.functional.one_hot(labels, count).to(rows.dtype).T @ rows
 
 
-def squared_distances(
-    block: torch.Tensor, centers: torch.Tensor, squares: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Squared distances (m, K) of rows to centres, never below zero by rounding; `squares` (m, 1) are ‖x‖²."""
-    own = block.square().sum(dim=1, keepdim=True) if squares is None else squares
-    both = own + centers.square().sum(dim=1)
-    return both.addmm_(block, centers.T, alpha=-2).clamp_(min=0)
+def beyond_own_squares(rows: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
+    """Squared distances of rows (m, C) to centres (K, C) less the rows' own ‖x‖², (K, m)."""
+    return centers.square().sum(dim=1)[:, None].addmm(centers, rows.T, alpha=-2)
+
+
+def nearest_center(distances: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The least of the distances (K, m) of each row, and whose it is, (m,) int64, ties to the lower one.
+
+    >>> nearest_center(torch.tensor([[3.0, 1.0], [2.0, 1.0]]))
+    (tensor([2., 1.]), tensor([1, 0]))
+    """
+    if distances.device.type != "cpu":
+        found = distances.min(dim=0)
+        return found.values, found.indices
+    array = distances.numpy()  # the same in numpy takes a sixth of the time
+    least, last = np.minimum.reduce(array), len(array) - 1
+    countdown = np.arange(last, -1, -1, dtype=np.min_scalar_type(last))
+    labels = last - ((array == least) * countdown[:, None]).max(axis=0).astype(np.int64)
+    return torch.from_numpy(least), torch.from_numpy(labels)
+
+
+def squared_distances(rows: torch.Tensor, centers: torch.Tensor, squares: torch.Tensor) -> torch.Tensor:
+    """Squared distances (K, m) of rows (m, C) to centres, never below zero by rounding; `squares` (m,) are ‖x‖²."""
+    both = squares + centers.square().sum(dim=1)[:, None]
+    return both.addmm_(centers, rows.T, alpha=-2).clamp_(min=0)

@@ -10,7 +10,7 @@ import torch
 from partdisc.errors import ConfigError, DataError
 from partdisc.factorization import KMeans
 from partdisc.factorization.blocks import open_blocks
-from partdisc.factorization.lloyd import lloyd, row_norms
+from partdisc.factorization.lloyd import lloyd, nearest_center, row_norms
 
 from .conftest import ListBlocks
 
@@ -97,3 +97,12 @@ def test_messages(X):
     X[0, 0] = np.inf
     with pytest.raises(DataError, match="finite values"):
         KMeans(2).fit(X)
+
+
+@pytest.mark.parametrize("count", [1, 3, 256, 300])
+def test_the_nearest_centre_is_the_least_distance_and_the_first_of_equal_ones(count):
+    distances = torch.randint(50, (count, 200), generator=torch.Generator().manual_seed(0)).double()
+    least, labels = nearest_center(distances)
+    assert torch.equal(least, distances.min(0).values)
+    first = [next(k for k in range(count) if distances[k, row] == least[row]) for row in range(200)]
+    assert labels.tolist() == first
