@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Protocol
 
@@ -63,7 +64,7 @@ TOGETHER = 8  # images of one piece of quick work
 EVIDENCE_CELLS = 14  # long side of the grid on which evidence is weighed: the border is one cell wide
 SAMPLE_IMAGES = 256  # the classifier is learnt from at most so many, evenly spaced
 SAMPLE_ROWS = 16_384  # and from so many of their cells
-FIRST_CUTS = 48  # images cut before the last round, evenly spaced: what they teach is cut again
+FIRST_CUTS = 48  # images cut, roughly, before the last round, evenly spaced: what they teach is cut again
 WARM_UP = 3  # rounds of learning from its own answers before the first cut
 SURENESS = 2.0  # how steep the answers are made that it learns from
 TRIAL_ROWS, TRIAL_STEPS = 4096, 10  # of learning what a share would lead to
@@ -111,9 +112,10 @@ def fit_foreground(
     if images is not None:
         load = images if callable(images) else images.__getitem__
         cutter = Cutter(spread(load, chosen))
-        for most in [FIRST_CUTS] * (rounds - 1) + [SAMPLE_IMAGES] * (rounds > 0):
-            cut = evenly(everywhere, most)
-            targets = learner.cuts(cutter, cut, _softening(odds, share))
+        for number in range(1, rounds + 1):
+            last = number == rounds
+            cut = evenly(everywhere, SAMPLE_IMAGES if last else FIRST_CUTS)
+            targets = learner.cuts(partial(cutter, rough=not last), cut, _softening(odds, share))
             odds = learner.learn(learner.sampled(targets, cut), cut)
             covered = float(torch.cat([t.flatten() for t in targets]).mean())
             share = min(max(covered, LEAST * first_share), MOST * first_share)
@@ -209,7 +211,12 @@ class _Learner:
 
         return answers
 
-    def cuts(self, cutter: Cutter, images: Sequence[int], soften: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    def cuts(
+        self,
+        cutter: Callable[[int, np.ndarray], np.ndarray],
+        images: Sequence[int],
+        soften: Callable[[Tensor], Tensor],
+    ) -> list[Tensor]:
         """Of some images the share of each cell (h, w) that lies inside the cut of what was learnt."""
         model = self.result()
 

@@ -29,10 +29,11 @@ def test_one_image_does_not_depend_on_the_others(scenes, name):
     torch.testing.assert_close(ESTIMATORS[name](maps)[0], ESTIMATORS[name](maps[:1])[0])
 
 
-def test_cut_snaps_to_colours(scenes):
+@pytest.mark.parametrize("rough", [False, True])
+def test_cut_snaps_to_colours(scenes, rough):
     blurred = [torch.nn.functional.avg_pool2d(t.float()[None], 3, 1, 1)[0].numpy() for t in scenes.truth]
     cutter = Cutter(scenes.images)
-    cuts = [cutter(number, probability) for number, probability in enumerate(blurred)]
+    cuts = [cutter(number, probability, rough=rough) for number, probability in enumerate(blurred)]
     assert scenes.iou([torch.from_numpy(c) > 0.5 for c in cuts]) > 0.95
 
 
@@ -56,6 +57,20 @@ def test_a_later_cut_starts_from_the_colours_of_the_one_before(scenes):
     truth = np.kron(scenes.truth[0].numpy(), np.ones((4, 4))) > 0
     assert not np.array_equal(learnt, mixtures)
     assert (again & truth).sum() / (again | truth).sum() > 0.95
+
+
+def test_objects_of_few_pixels_are_cut_though_every_second_pixel_misses_them():
+    image, probability = np.zeros((16, 16, 3), np.uint8), np.full((16, 16), 0.1, np.float32)
+    image[5, 3:13], probability[5, 3:13] = 255, 0.9
+    assert np.array_equal(cut_image(image, probability), probability > 0.5)
+
+
+def test_a_rough_cut_needs_no_more_than_a_pixel_a_cell():
+    image = np.zeros((12, 12, 3), np.uint8)
+    image[3:9, 3:9] = 255
+    probability = (image[..., 0] / 255).astype(np.float32) * 0.6 + 0.2
+    cut = Cutter([image])(0, probability, rough=True)
+    assert np.array_equal(cut > 0.5, image[..., 0] > 0)
 
 
 def test_an_empty_side_is_not_cut():
