@@ -101,8 +101,9 @@ def measure_seed(
     """For each K what an object shows of the parts, and the part mIoU of plain and of refined masks."""
     method = TwoStageClustering(4, seed=seed)
     method.learn(images, features, foreground=masks)
-    inside = RowsInside(features, method.foreground_, masks, small_images(features, images, pixels=1))
-    sample, load = RowSample(inside), small_images(features, images)
+    load = small_images(features, images)
+    inside = RowsInside(features, method.foreground_, masks, load)
+    sample = RowSample(inside)
     pictures = [load(i) for i in range(len(features))]
     found: dict = {"effective": [], "plain": [], "part_miou": []}
     for trial in method._trials(inside, sample, COUNTS):

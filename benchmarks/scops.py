@@ -170,7 +170,9 @@ class Bench:
         """What `--foreground auto` finds, once for all methods that can be given it."""
         if seed not in self.foregrounds:
             images, features = self.task.learnt
-            found = fit_stage("auto", create_backbone(), features, images, seed)
+            found = fit_stage(
+                "auto", create_backbone(), features, seed, pictures=small_images(features, images)
+            )
             assert found is not None
             self.foregrounds[seed] = {
                 e.id: found(m).numpy() for e, m in zip(features.entries, features, strict=True)

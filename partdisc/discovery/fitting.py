@@ -71,16 +71,17 @@ def rows_inside(
     backbone = None if images is None else discoverer.get_backbone()
     masks = find_masks(discoverer.foreground, images) if masks is None else masks
     stage = NONE if discoverer.foreground == "auto" and images is None else discoverer.foreground
+    if pictures is None and images is not None:
+        pictures = small_images(features, images)
     # learnt from a bounded sample: nothing that processes would have to share
     learnt = discoverer.processes.from_first(
-        lambda: fit_stage(stage, backbone, features, images, discoverer.seed, masks, pictures)
+        lambda: fit_stage(stage, backbone, features, discoverer.seed, masks, pictures)
     )
-    small = None if images is None else small_images(features, images, pixels=1)
-    inside = RowsInside(features, learnt, masks, small, discoverer.processes)
+    inside = RowsInside(features, learnt, masks, pictures, discoverer.processes)
     fewest = parse_num_parts(discoverer.num_parts)[0]
     if stage == "auto" and masks is None and inside.total < fewest:
         warn_of_too_few(inside.total, fewest)
-        return RowsInside(features, None, None, small, discoverer.processes)
+        return RowsInside(features, None, None, pictures, discoverer.processes)
     return inside
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from partdisc.threads import spread
 NONE = "none"
 INSIDE = 0.5  # probability of foreground from which a cell belongs to the object
 PIXELS = 4  # of the small image, along a cell's side
+KEPT_PICTURES = 256  # small ones: all of a small set, and all that is learnt from of a large one
 STAGES = ("auto", NONE, *ESTIMATORS, *CLASS_ESTIMATORS)
 
 Masks = Mapping[str, np.ndarray]  # of images by id: foreground, float (H, W) in [0, 1], of any size
@@ -78,7 +80,6 @@ def fit_stage(
     name: str,
     backbone: Backbone | None,
     features: FeatureSet,
-    images: ImageList | None,
     seed: int,
     masks: Masks | None = None,
     pictures: Pictures | None = None,
@@ -89,10 +90,9 @@ def fit_stage(
         name: "auto", "none", or one estimator.
         backbone: whose classifier gives evidence; None leaves that out.
         features: of all images.
-        images: the images, for cuts along their edges; None leaves the cuts out.
         seed: of all random numbers.
         masks: what to learn instead.
-        pictures: the `small_images` of these, where there are any already.
+        pictures: the `small_images` of these, for cuts along their edges; None leaves the cuts out.
 
     Returns:
         None for "none", and with a warning for "auto" where no object stands out from a background.
@@ -101,8 +101,6 @@ def fit_stage(
         return fit_to_masks(features, masks, seed=seed)
     if check_foreground(name) == NONE:
         return None
-    if pictures is None and images is not None:
-        pictures = small_images(features, images)
     found = fit_foreground(
         features,
         pictures,
@@ -139,16 +137,20 @@ def foreground_of(
     return None if learnt is None else learnt(features[index])
 
 
-def small_images(features: FeatureSet, images: ImageList, pixels: int = PIXELS) -> Pictures:
-    """A function that gives image `index` of the features on its grid, `pixels` a cell side; uint8 (h', w', 3)."""
+def small_images(features: FeatureSet, images: ImageList) -> Pictures:
+    """A function that gives image `index` of the features on its grid, uint8 (h * 4, w * 4, 3).
+
+    It keeps some hundred of them, for others that look at the same images.
+    """
     records = {record.id: record for record in images.records}
 
+    @lru_cache(KEPT_PICTURES)
     def load(index: int) -> np.ndarray:
         entry = features.entries[index]
         record = records[entry.id]
-        size = tuple(max(1, round(c * pixels)) for c in entry.content)
+        size = tuple(max(1, round(c * PIXELS)) for c in entry.content)
         source = record.path if record.pixels is None else record.pixels
-        return grid_image(decode_image(source, size=(size[0], size[1])), entry, pixels)
+        return grid_image(decode_image(source, size=(size[0], size[1])), entry, PIXELS)
 
     return load
 
@@ -168,7 +170,7 @@ class RowsInside:
         features: of all images.
         foreground: decides; None keeps every row.
         masks: decide for the images that have one.
-        pictures: gives image `index`, (h, w, 3) uint8, a pixel a cell; None where only features are known.
+        pictures: the `small_images` of these; None where only features are known.
         processes: those that learn together; the rows are those of this one's share of the images.
     """
 

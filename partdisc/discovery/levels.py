@@ -93,7 +93,7 @@ def cells_of_parts(
     discoverer: PartDiscoverer, features: FeatureSet, images: ImageList, foreground: Masks | None = None
 ) -> tuple[ObjectCells, torch.Tensor]:
     """Cells of evenly spaced images that belong to parts, and the part, 0..K-1, of each."""
-    load, found, parts = small_images(features, images, pixels=1), [], []
+    load, found, parts = small_images(features, images), [], []
     sample = evenly(range(len(features)), SAMPLE_IMAGES)
     for index, maps in zip(
         sample, discoverer.iter_maps(features, sample, foreground=foreground), strict=True
@@ -101,6 +101,7 @@ def cells_of_parts(
         labels = maps.maps.argmax(0) if maps.maps[0].any() else maps.maps[1:].argmax(0) + 1
         inside = labels != BACKGROUND
         rows = features[index][torch.from_numpy(inside)].float()
-        found.append((rows, 1 - maps.maps[0][inside].astype(np.float64), lab_colours(load(index))[inside]))
+        colours = lab_colours(load(index), inside.shape)[inside]
+        found.append((rows, 1 - maps.maps[0][inside].astype(np.float64), colours))
         parts.append(torch.from_numpy(labels[inside].astype(np.int64) - 1))
     return join_cells(found, features.key), torch.cat(parts)

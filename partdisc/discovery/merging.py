@@ -78,9 +78,18 @@ def _deviations(colours: np.ndarray, weights: np.ndarray, images: np.ndarray, co
     return np.asarray(np.sqrt(np.bincount(images, weights * spread, count) / mass))
 
 
-def lab_colours(image: np.ndarray) -> np.ndarray:
-    """(h, w, 3) float64 CIELAB, on OpenCV's scale of 0..255, of an image (h, w, 3) uint8 RGB."""
-    return cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float64)
+def lab_colours(picture: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """The mean colours of cells, CIELAB on OpenCV's scale of 0..255.
+
+    Args:
+        picture: (h * n, w * n, 3) uint8 RGB.
+        grid: (h, w).
+
+    Returns:
+        (h, w, 3) float64.
+    """
+    cells = cv2.resize(picture, grid[::-1], interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(cells, cv2.COLOR_RGB2LAB).astype(np.float64)
 
 
 def merge_clusters(

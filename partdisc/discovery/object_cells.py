@@ -162,8 +162,13 @@ def _cells(features: RowsInside, index: int) -> tuple[Tensor, np.ndarray, np.nda
     if probability is None:
         probability = torch.ones(cells.shape[:2])
     inside = probability > INSIDE
-    colours = None if features.pictures is None else lab_colours(features.pictures(index))[inside.numpy()]
+    colours = None if features.pictures is None else _colours(features.pictures(index), inside)
     return cells[inside].float(), probability[inside].double().numpy(), colours
+
+
+def _colours(picture: np.ndarray, inside: Tensor) -> np.ndarray:
+    h, w = inside.shape
+    return lab_colours(picture, (h, w))[inside.numpy()]
 
 
 def _scaling(rows: Tensor, layer_channels: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,6 @@ Every stage leaves whole files and is skipped when they are there, so a run goes
 from __future__ import annotations
 
 import shutil
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,6 @@ from partdisc.processes import Processes
 from partdisc.store.features import FeatureSet
 from partdisc.store.masks import MaskSet
 from partdisc.store.run import Run, RunWriter, load_run
-
-KEPT_PICTURES = 256  # small ones, for the stage after the foreground: all of a small set
 
 
 def discover(
@@ -119,12 +116,12 @@ def make_run(
     features = extract_stage(job, discoverer, images)
     skipped += features.skipped
     _check_features(job, features, skipped)
-    pictures = _kept_pictures(features, images)
+    pictures = small_images(features, images)
     if not learnt:
         extracted = features
         features = learn_stage(job, discoverer, images, features, given, pictures)
         if features is not extracted:
-            pictures = _kept_pictures(features, images)
+            pictures = small_images(features, images)
         save_and_reload(discoverer, job.root / "model", processes)
     labelled = _write_results(job, discoverer, features, images, given, pictures)
     counts = {"images": len(labelled), "skipped": len(skipped), "other_files": images.ignored}
@@ -163,10 +160,6 @@ def _given_masks(job: Job, images: ImageList, known: GivenMasks | None) -> Given
     if masks.missing and job.settings.strict:
         raise DataError(f"Expected a foreground mask for every image (--strict). {masks.lines()[-1]}")
     return masks
-
-
-def _kept_pictures(features: FeatureSet, images: ImageList) -> Pictures:
-    return lru_cache(KEPT_PICTURES)(small_images(features, images))
 
 
 def _write_results(

@@ -22,10 +22,10 @@ FEATURES = FeatureSet.from_maps([torch.zeros(3, 3, 2)])
 def test_auto_warns_and_takes_whole_images_where_no_object_stands_out(monkeypatch):
     monkeypatch.setattr(inside, "fit_foreground", answer(-0.3))
     with pytest.warns(UserWarning, match="No object stands out.*whole images"):
-        assert inside.fit_stage("auto", None, FEATURES, None, 0) is None
+        assert inside.fit_stage("auto", None, FEATURES, 0) is None
 
 
 @pytest.mark.parametrize(("name", "support"), [("auto", 0.6), ("auto", None), ("border", -0.3)])
 def test_a_foreground_that_is_supported_or_asked_for_by_name_is_kept(monkeypatch, name, support):
     monkeypatch.setattr(inside, "fit_foreground", answer(support))
-    assert inside.fit_stage(name, None, FEATURES, None, 0) is not None
+    assert inside.fit_stage(name, None, FEATURES, 0) is not None

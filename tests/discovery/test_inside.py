@@ -65,6 +65,7 @@ def test_small_images_lie_on_the_grid_of_the_features():
     load = small_images(features, images)
     for index, entry in enumerate(features.entries):
         assert load(index).shape == (entry.grid[0] * 4, entry.grid[1] * 4, 3)
+        assert load(index) is load(index)
 
 
 def test_refinement_follows_the_image_and_keeps_the_geometry():

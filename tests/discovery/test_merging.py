@@ -11,7 +11,7 @@ from partdisc.discovery.merging import ColourDistances, colour_distances, lab_co
 def test_colours_tell_clusters_apart():
     image = np.zeros((4, 9, 3), np.uint8)
     image[:, 3:] = (250, 20, 20)
-    lab = lab_colours(image).reshape(-1, 3)
+    lab = lab_colours(image, (4, 9)).reshape(-1, 3)
     label = np.tile(np.arange(9) // 3, 4)
     found = colour_distances(np.tile(lab, (5, 1)), np.ones(180), np.tile(label, 5), [36] * 5, 3).apart
     assert found[0, 1] > 4 * found[1, 2]

@@ -211,7 +211,7 @@ class CoPartSegmentation(PartDiscoverer):
             method=config.start,
             seed=self.seed,
             foreground=foreground,
-            pictures=None if images is None else small_images(features, images, pixels=1),
+            pictures=pictures,
         )
         background = foreground is not None
         labels = start_labels(features, start, pictures if background else None) if config.labels else None

@@ -66,7 +66,7 @@ def find_start(
         method: "two-stage", "kmeans", "dff" or "random".
         seed: of all random numbers.
         foreground: (h, w) maps in [0, 1] by image id; None has no background.
-        pictures: gives image `index`, (h, w, 3) uint8, a pixel a cell, whose colours two-stage looks at.
+        pictures: gives image `index`, (h n, w n, 3) uint8, whose colours two-stage looks at.
 
     Raises:
         DataError: if the foreground has fewer cells than there are parts.

@@ -103,7 +103,7 @@ def test_two_stage_starts_from_what_lies_inside_and_its_colours(images, backbone
     known = {
         e.id: np.linspace(0, 1, 88, dtype=np.float32).reshape(8, 11)[: e.grid[0]] for e in features.entries
     }
-    pictures = small_images(features, listed, pixels=1)
+    pictures = small_images(features, listed)
     inside = InsideKnown(features, known, pictures)
     assert all(np.array_equal(inside.foreground_of(i), known[e.id]) for i, e in enumerate(features.entries))
     cells = collect_cells(inside)
