@@ -15,6 +15,8 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _PUBLIC = {
+    "CoPartSegmentation": "partdisc.discovery",
+    "ConvexFeatureFactorization": "partdisc.discovery",
     "DeepFeatureFactorization": "partdisc.discovery",
     "FeatureClustering": "partdisc.discovery",
     "KMeans": "partdisc.factorization",
@@ -24,7 +26,10 @@ _PUBLIC = {
     "PartNames": "partdisc.parts",
     "PartOverlay": "partdisc.render.overlay",
     "PartdiscError": "partdisc.errors",
+    "SemiFeatureFactorization": "partdisc.discovery",
+    "TwoStageClustering": "partdisc.discovery",
     "create_backbone": "partdisc.features",
+    "create_discoverer": "partdisc.discovery",
     "decode_image": "partdisc.data",
     "discover": "partdisc.discovery.pipeline",
     "discover_by_folder": "partdisc.discovery.collection",
@@ -34,6 +39,7 @@ _PUBLIC = {
     "load_discoverer": "partdisc.discovery",
     "load_run": "partdisc.store.run",
     "match_parts": "partdisc.metrics",
+    "merge_parts": "partdisc.discovery",
     "non_negative_factorization": "partdisc.factorization",
     "part_iou": "partdisc.metrics",
     "show": "partdisc.cli.rendering.notebook",

@@ -58,6 +58,10 @@ class PartMaps:
         if not (0 < rows <= h and 0 < columns <= w):
             raise DataError(f"Expected a content within the grid ({h}, {w}), but got {self.content}.")
 
+    def __repr__(self) -> str:
+        h, w = self.maps.shape[1:]
+        return f"PartMaps({self.image_id!r}, num_parts={self.num_parts}, grid={(h, w)}, size={self.size})"
+
     @property
     def num_parts(self) -> int:
         """K, the number of parts; the background is not counted."""

@@ -33,6 +33,11 @@ def test_labels_are_the_argmax_of_the_resized_maps(shape):
     np.testing.assert_array_equal(maps.to_labels(), maps.resized().argmax(0))
 
 
+def test_a_notebook_shows_a_line_and_no_numbers():
+    maps = PartMaps(np.ones((3, 4, 5), np.float32), size=(64, 80), image_id="a.jpg")
+    assert repr(maps) == "PartMaps('a.jpg', num_parts=2, grid=(4, 5), size=(64, 80))"
+
+
 def test_ties_go_to_the_lower_label():
     maps = np.ones((4, 3, 3), np.float32)
     assert (PartMaps(maps, (6, 6)).to_labels() == 0).all()

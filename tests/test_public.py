@@ -15,6 +15,12 @@ def test_every_public_name_is_there_and_documented(name):
     assert isinstance(value, str) or (value.__doc__ or "").strip()
 
 
+def test_every_method_is_public_by_its_class():
+    from partdisc.discovery import METHODS
+
+    assert {cls.__name__ for name, cls in METHODS.items() if name != "foreground"} <= set(partdisc.__all__)
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="has no attribute 'magic'"):
         _ = partdisc.magic

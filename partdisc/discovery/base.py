@@ -310,9 +310,8 @@ class PartDiscoverer(ABC):
             )
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(num_parts={self.num_parts}, backbone={self.backbone!r}, seed={self.seed})"
-        )
+        backbone = self.backbone.name if isinstance(self.backbone, Backbone) else self.backbone
+        return f"{type(self).__name__}(num_parts={self.num_parts}, backbone={backbone!r}, seed={self.seed})"
 
 
 def as_feature_set(features: FeatureSet | Sequence[Tensor | np.ndarray]) -> FeatureSet:

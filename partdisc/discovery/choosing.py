@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -80,8 +81,8 @@ def parse_num_parts(value: Any) -> tuple[int, int]:
     >>> parse_num_parts(4), parse_num_parts("auto"), parse_num_parts("auto:3-8")
     ((4, 4), (2, 16), (3, 8))
     """
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_PARTS:
-        return value, value
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 1 <= value <= MAX_PARTS:
+        return int(value), int(value)
     found = re.fullmatch(r"auto(?::(\d+)-(\d+))?", value) if isinstance(value, str) else None
     if found is None:
         raise ConfigError(

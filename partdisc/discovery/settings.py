@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,8 @@ class DiscoverSettings:
             self._check_apply()
         elif self.levels is not None:
             object.__setattr__(self, "levels", check_levels(self.levels, self.num_parts))
+        for name in ("image_size", "batch_size", "seed", "overlays", "limit"):
+            _check_whole(f"--{name.replace('_', '-')}", getattr(self, name))
         check_foreground(self.foreground)
         if self.refine not in REFINEMENTS:
             raise ConfigError(f"Expected --refine of {', '.join(REFINEMENTS)}, but got {self.refine!r}.")
@@ -135,10 +138,13 @@ class Runtime:
         """Raise a ConfigError for values that cannot work."""
         if self.storage not in STORAGE:
             raise ConfigError(f"Expected --features of {', '.join(STORAGE)}, but got {self.storage!r}.")
+        _check_whole("--workers", self.workers)
         if self.workers is not None and self.workers < 0:
             raise ConfigError(f"Expected --workers of at least 0, but got {self.workers}.")
-        if self.max_memory is not None and not 0 < self.max_memory < math.inf:
-            raise ConfigError(f"Expected --max-memory as GiB above 0, but got {self.max_memory}.")
+        if self.max_memory is not None and not (
+            isinstance(self.max_memory, Real) and 0 < self.max_memory < math.inf
+        ):
+            raise ConfigError(f"Expected --max-memory as GiB above 0, but got {self.max_memory!r}.")
 
     @property
     def num_workers(self) -> int:
@@ -164,10 +170,18 @@ def resolve_settings(
     paths = {name: absolute(settings.get(name)) for name in ("apply", "like")}
     if "foreground" in settings:
         paths["foreground"] = absolute_foreground(settings["foreground"])
+    known = [f.name for f in fields(DiscoverSettings)]
+    if unknown := sorted(settings.keys() - known):
+        raise ConfigError(f"There is no setting {', '.join(unknown)}. There are {', '.join(known)}.")
     chosen = DiscoverSettings(num_parts=num_parts, **{**settings, **paths})
     chosen.check()
     runtime.check()
     return chosen
+
+
+def _check_whole(option: str, value: Any) -> None:
+    if value is not None and (not isinstance(value, Integral) or isinstance(value, bool)):
+        raise ConfigError(f"Expected {option} as a whole number, but got {value!r}.")
 
 
 def absolute(path: str | os.PathLike[str] | None) -> str | None:

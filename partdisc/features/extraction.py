@@ -22,6 +22,7 @@ from partdisc.errors import DataError
 from partdisc.features.backbone import Backbone
 from partdisc.features.folding import folded
 from partdisc.features.planning import DEFAULT_IMAGE_SIZE, ExtractionPlan, features_key, plan_extraction
+from partdisc.features.registry import create_backbone
 from partdisc.processes import ALONE, Processes
 from partdisc.progress import Progress
 from partdisc.store.features import FeatureEntry, FeatureSet, FeatureStore, Shard, check_dtype
@@ -34,7 +35,7 @@ KEPT_FOR = 128  # runs of the network, after which memory that was kept for the 
 
 
 def extract_features(
-    backbone: Backbone,
+    backbone: str | Backbone,
     images: Any,
     *,
     image_size: int = DEFAULT_IMAGE_SIZE,
@@ -48,7 +49,7 @@ def extract_features(
     """Extract dense features of all images.
 
     Args:
-        backbone: from `create_backbone`.
+        backbone: a name for `create_backbone`, or what it gave.
         images: anything `list_images` takes: a folder, a glob, a text list, one file, paths, arrays, an ImageList.
         image_size: long side in pixels to which images are resized.
         store: a folder for the features; None keeps them in memory. An interrupted extraction goes on when called
@@ -69,6 +70,8 @@ def extract_features(
     >>> features[0].shape, features.entries[0].content
     (torch.Size([3, 4, 432]), (2.5, 4.0))
     """
+    if isinstance(backbone, str):
+        backbone = create_backbone(backbone)
     if not isinstance(images, ImageList):
         images = list_images(images)
     torch_dtype = check_dtype(dtype)

@@ -102,7 +102,7 @@ def read_json(path: str | os.PathLike[str], *, schema: str, version: int = 1) ->
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        hint = ""
+        hint = "" if path.parent.is_dir() else f" There is no folder {path.parent}: is the path right?"
         if (path.parent / COLLECTION).exists():
             hint = f" {path.parent} holds a run for each folder of images: name one of these."
         raise ArtifactError(f"Expected the file {path} ({schema}), but it does not exist.{hint}") from error

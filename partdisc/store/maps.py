@@ -75,6 +75,8 @@ class MapStore(Mapping[str, PartMaps]):
             )
 
     def __getitem__(self, image_id: str) -> PartMaps:
+        if image_id not in self._entries:
+            raise KeyError(f"There are no maps of {image_id!r}; ids are such as {next(iter(self))!r}.")
         return _read(*self._entries[image_id])
 
     def __iter__(self) -> Iterator[str]:
@@ -82,6 +84,9 @@ class MapStore(Mapping[str, PartMaps]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __repr__(self) -> str:
+        return f"MapStore({len(self)} images)"
 
 
 def read_maps(folder: str | os.PathLike[str]) -> MapStore:

@@ -110,6 +110,9 @@ class MaskSet:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def __repr__(self) -> str:
+        return f"MaskSet({str(self.folder)!r}, num_parts={self.num_parts}, images={len(self)})"
+
     def labels(self, entry: MaskEntry) -> np.ndarray:
         """Read one mask, uint8 (H, W), and check it against the index."""
         labels = read_mask(self.folder / entry.mask)

@@ -134,6 +134,10 @@ class DiscovererContract:
             with pytest.raises(NotFittedError, match="not fitted yet. Call fit"):
                 call(make())
 
+    def test_a_number_of_numpy_is_a_number_of_parts(self, make):
+        rows = [np.random.default_rng(0).random((3, 4, 6), dtype=np.float32)]
+        assert make(num_parts=np.int64(2)).fit_features(rows).num_parts_ == 2
+
     @pytest.mark.parametrize("num_parts", [0, -1, 255, 2.5, "four"])
     def test_an_unusable_number_of_parts_is_told(self, make, num_parts):
         with pytest.raises(ConfigError, match=r"within 1\.\.254"):
@@ -157,6 +161,9 @@ class DiscovererContract:
         np.testing.assert_allclose(after[1:], before[1:][[2, 0, 1]], atol=1e-5)
         with pytest.raises(ConfigError, match="permutation"):
             fitted.reorder([0, 0, 1])
+
+    def test_a_notebook_shows_a_line_and_not_the_network(self, make):
+        assert repr(make()) == f"{self.cls.__name__}(num_parts=3, backbone='tiny', seed=0)"
 
     def test_an_unknown_device_is_told(self, make):
         with pytest.raises(ConfigError, match="device"):

@@ -136,7 +136,7 @@ def test_a_found_foreground_is_given_up_where_it_has_no_cells_for_the_fewest_par
     def no_cells(*args, **options):
         return LinearForeground(torch.zeros(12), torch.ones(12), torch.zeros(12), torch.tensor(-9.0))
 
-    monkeypatch.setattr("partdisc.discovery.base.fit_stage", no_cells)
+    monkeypatch.setattr("partdisc.discovery.fitting.fit_stage", no_cells)
     method = FeatureClustering("auto:2-4", backbone=tiny_backbone, image_size=64, device="cpu")
     with pytest.warns(UserWarning, match="has 0 cells, too few for 2 parts"):
         method.fit(paint_images(2))

@@ -148,6 +148,12 @@ def test_images_that_turn_out_broken_are_reported_and_left_out(backbone, folder)
     assert [s["id"] for s in features.skipped] == ["2.png"]
 
 
+def test_a_backbone_may_be_given_by_its_name(folder):
+    by_name = extract_features("tf_efficientnet_lite0", folder, image_size=64)
+    made = extract_features(create_backbone("tf_efficientnet_lite0"), folder, image_size=64)
+    assert torch.equal(by_name.matrix(), made.matrix())
+
+
 def test_no_usable_image_is_an_error(backbone, tmp_path):
     image = tmp_path / "a.png"
     Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(image)

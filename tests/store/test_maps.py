@@ -28,6 +28,14 @@ def again_labels(maps):
     return PartMaps(maps.maps.astype(np.float16).astype(np.float32), maps.size).to_labels()
 
 
+def test_maps_that_are_not_there_are_told_and_a_notebook_shows_a_line(tmp_path):
+    write_maps(shard_path(tmp_path, 0), [PartMaps(np.ones((3, 4, 5), np.float32), (8, 10), image_id="a.jpg")])
+    found = read_maps(tmp_path)
+    assert repr(found) == "MapStore(1 images)"
+    with pytest.raises(KeyError, match=r"no maps of 0; ids are such as 'a\.jpg'"):
+        found[0]
+
+
 def test_missing_and_damaged_maps_are_told(tmp_path):
     with pytest.raises(ArtifactError, match="--no-maps"):
         read_maps(tmp_path)

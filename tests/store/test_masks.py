@@ -49,6 +49,10 @@ def test_a_mask_that_differs_from_the_index_is_named(masks):
         masks.labels(masks.entries[0])
 
 
+def test_a_notebook_shows_a_line_of_a_mask_set(masks):
+    assert repr(masks) == f"MaskSet({str(masks.folder)!r}, num_parts=2, images={len(masks)})"
+
+
 def test_colour_pictures_are_no_masks(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
     with pytest.raises(ArtifactError, match="RGB"):
