@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--method",
+        metavar="NAME",
         help="two-stage (default: clusterings within the objects vote), dff (Deep Feature Factorization), semi-nmf "
         "or convex-nmf (the same for signed features), kmeans or scops",
     )
@@ -71,25 +72,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fine-clusters", type=int, metavar="N", help="two-stage: clusters before merging (48)"
     )
     method.add_argument("--votes", type=int, metavar="N", help="two-stage: clusterings that vote (25)")
-    method.add_argument("--signed", help="dff: features below zero: auto, split, relu or error")
-    method.add_argument("--solver", help="dff: hals or mu")
+    method.add_argument(
+        "--signed", metavar="RULE", help="dff: features below zero: auto, split, relu or error (auto)"
+    )
+    method.add_argument("--solver", metavar="NAME", help="dff: hals or mu (hals)")
     method.add_argument(
         "--init",
+        metavar="NAME",
         help="dff: compressed (default), nndsvda, nndsvd or random; semi-nmf: kmeans (default), svd or random",
     )
     method.add_argument(
         "--num-anchors", type=int, metavar="N", help="convex-nmf: fine clusters that parts are means of (64)"
     )
-    method.add_argument("--max-iter", type=int, metavar="N", help="iterations at most")
+    method.add_argument(
+        "--max-iter",
+        type=int,
+        metavar="N",
+        help="dff, semi-nmf, convex-nmf (200), kmeans (100): iterations at most",
+    )
     method.add_argument(
         "--max-cells",
         type=int,
         metavar="N",
         help="dff, semi-nmf, convex-nmf: cells the parts are learnt from, drawn evenly where there are more (32768)",
     )
-    method.add_argument("--tol", type=float, help="dff, semi-nmf, convex-nmf: when the solver stops")
     method.add_argument(
-        "--restarts", type=int, metavar="N", help="number of starts, of which the best counts"
+        "--tol", type=float, metavar="X", help="dff, semi-nmf, convex-nmf: when the solver stops (1e-4)"
+    )
+    method.add_argument(
+        "--restarts",
+        type=int,
+        metavar="N",
+        help="dff (1), kmeans (2): number of starts, of which the best counts",
     )
     method.add_argument("--steps", type=int, metavar="N", help="scops: steps of training")
     method.add_argument(

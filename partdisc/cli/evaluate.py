@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     doubt.add_argument("--against", metavar="RUN2", help="paired bootstrap: is RUN better than RUN2?")
     doubt.add_argument("--bootstrap", type=int, metavar="N", help="draws for intervals (1000); 0 for none")
     doubt.add_argument("--unit", metavar="declared|image", help="what is drawn (declared units, else images)")
-    doubt.add_argument("--seed", type=int, help="of controls and bootstrap (0)")
+    doubt.add_argument("--seed", type=int, metavar="N", help="of controls and bootstrap (0)")
     views = parser.add_argument_group("equivariance")
     views.add_argument(
         "--equivariance",
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many pixels change their part when images are mirrored, resized or cropped",
     )
     views.add_argument("--sample", type=int, metavar="N", help="images looked at, drawn by --seed (100)")
-    views.add_argument("--device", help="auto, cpu, cuda or mps")
+    views.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     add_common(parser)
 
 

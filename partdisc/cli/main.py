@@ -17,7 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 import partdisc
-from partdisc.cli.options import given, print_config
+from partdisc.cli.options import VERBOSE, given, print_config
 from partdisc.errors import PartdiscError
 
 # command -> what `partdisc --help` says of it; the module is partdisc.cli.<command with - as _>
@@ -79,6 +79,8 @@ def run_command(command: str, argv: Sequence[str] | None = None, prog: str | Non
             arguments._run(options, _as_typed(prog, argv))
         sys.stdout.flush()
     except PartdiscError as error:
+        if getattr(arguments, "verbosity", None) == VERBOSE:
+            traceback.print_exc()
         message = " ".join(str(error).split("\n"))
         print(f"{prog}: {message}", file=sys.stderr)
         return EXIT_USER

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--super-categories", nargs="+", metavar="NAME", help="such as: car quadruped (all eleven)"
     )
-    parser.add_argument("--seed", type=int, help="another seed gives other images (0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="another seed gives other images (0)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that draw (one for each CPU)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier synthetic set in OUT")
     add_common(parser)

@@ -13,6 +13,8 @@ from typing import Any
 from partdisc.errors import ConfigError
 from partdisc.store.files import read_user_json
 
+VERBOSE = 2
+
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Options every command has."""
@@ -21,7 +23,14 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="FILE", type=Path, help="JSON file of options; the command line wins"
     )
     group.add_argument("--print-config", action="store_true", help="print all options given and exit")
-    group.add_argument("-v", "--verbose", action="store_const", const=2, dest="verbosity", help="say more")
+    group.add_argument(
+        "-v",
+        "--verbose",
+        action="store_const",
+        const=VERBOSE,
+        dest="verbosity",
+        help="report progress, and of an error where it arose",
+    )
     group.add_argument(
         "-q", "--quiet", action="store_const", const=0, dest="verbosity", help="report no progress"
     )

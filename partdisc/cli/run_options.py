@@ -30,7 +30,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--apply", metavar="RUN|MODEL", help="label images with a saved model instead of learning"
     )
-    parser.add_argument("--seed", type=int, help="of all random numbers (0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of all random numbers (0)")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument(
         "--strict", action="store_true", help="an unreadable image, or one without its mask, is an error"
@@ -46,16 +46,23 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--overlays", metavar="N|all", help="how many images get an overlay picture (48)")
     output.add_argument("--keep-features", action="store_true", help="keep the features in RUN/features")
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--device", help="auto, cpu, cuda or mps")
-    machine.add_argument("--workers", type=int, metavar="N", help="processes that decode images ahead")
-    machine.add_argument("--features", dest="storage", help="where features are kept: auto, memory or disk")
+    machine.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
+    machine.add_argument(
+        "--workers", type=int, metavar="N", help="processes that decode images ahead (by the CPUs there are)"
+    )
+    machine.add_argument(
+        "--features",
+        dest="storage",
+        metavar="auto|memory|disk",
+        help="where features are kept until the run is done",
+    )
     machine.add_argument(
         "--max-memory",
         type=float,
         metavar="GIB",
-        help="what features may take before they go to disk (a quarter)",
+        help="what features may take before they go to disk (a quarter of what is free)",
     )
-    machine.add_argument("--feature-dtype", help="float16 (default), bfloat16 or float32")
+    machine.add_argument("--feature-dtype", metavar="NAME", help="float16 (default), bfloat16 or float32")
     machine.add_argument("--batch-size", type=int, metavar="N", help="images of one batch (8)")
     add_common(parser)
 

@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from partdisc.cli.discover import METHOD_OPTIONS
 from partdisc.cli.main import run_command
+from partdisc.discovery import METHODS, PartDiscoverer
 from partdisc.store.run import load_run
 from tests.data.odd_files import make_odd_files
 from tests.discovery.conftest import paint_images
@@ -233,3 +236,21 @@ def test_a_model_of_one_set_labels_another_in_a_new_process_identically(shared_d
         assert first == second
     seen = np.unique(np.concatenate([np.unique(labels) for _, labels in runs[0]]))
     assert len(seen) >= 6
+
+
+def test_every_option_of_a_method_is_on_the_command_line_and_the_help_tells_the_default_it_has(capsys):
+    own, defaults = {}, {f.name for f in fields(PartDiscoverer)}
+    for name, cls in METHODS.items():
+        for f in fields(cls):
+            if f.init and f.name not in defaults:
+                own.setdefault(f.name, {})[name] = f.default
+    assert set(METHOD_OPTIONS) == own.keys()
+    with pytest.raises(SystemExit):
+        run_command("discover", ["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for option, values in own.items():
+        line = told.split(f"--{option.replace('_', '-')} ")[-1].split(" --")[0]
+        for method, default in values.items():
+            assert method in line, (option, method)
+            shown = f"{default:.0e}".replace("e-0", "e-") if isinstance(default, float) else str(default)
+            assert default is None or shown in line, (option, method, default)

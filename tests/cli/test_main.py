@@ -55,6 +55,14 @@ def test_what_the_user_can_mend_is_one_line_and_exit_2(tmp_path, capsys):
     assert "nowhere" in line
 
 
+def test_verbose_tells_where_an_error_arose(tmp_path, capsys):
+    words = [str(tmp_path / "nowhere"), "--out", str(tmp_path / "run"), "--num-parts", "3", "-v"]
+    assert run_command("discover", words) == 2
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert err.splitlines()[-1].startswith("partdisc discover: Expected images at")
+
+
 def test_a_bug_is_exit_1_with_its_traceback(monkeypatch, capsys):
     monkeypatch.setattr("partdisc.cli.name.name_parts", lambda *a: 1 / 0)
     assert run_command("name", ["RUN"]) == 1
