@@ -100,8 +100,8 @@ def fit_foreground(
     chosen = evenly(range(len(features)), SAMPLE_IMAGES)
     maps = [features[i] for i in chosen]
     learner = _Learner(maps, seed)
-    some = [maps[i : i + TOGETHER] for i in range(0, len(maps), TOGETHER)]
-    cells = list(chain.from_iterable(spread(lambda m: [pool_map(x, EVIDENCE_CELLS) for x in m], some)))
+    pooled = spread(lambda some: [pool_map(m, EVIDENCE_CELLS) for m in some], _in_batches(maps))
+    cells = list(chain.from_iterable(pooled))
     found = gather_evidence(learner.scaled(cells), cells, evidence=evidence, logits=logits, seed=seed)
     table = {name: torch.cat([s.flatten() for s in scores]) for name, scores in found.items()}
     everywhere = range(len(maps))
@@ -150,17 +150,25 @@ def gather_evidence(
     named = [name for name in evidence if name in CLASS_ESTIMATORS]
     if logits is not None and named:
 
-        def of_classes(image: Tensor) -> list[Tensor]:
-            classes = [logits(image)]
-            return [CLASS_ESTIMATORS[name](classes)[0] for name in named]
+        def of_classes(some: Sequence[Tensor]) -> list[list[Tensor]]:
+            joined = logits(torch.cat([m.flatten(0, 1) for m in some])).split(
+                [m[..., 0].numel() for m in some]
+            )
+            classes = [rows.unflatten(0, m.shape[:2]) for rows, m in zip(joined, some, strict=True)]
+            return [CLASS_ESTIMATORS[name](classes) for name in named]
 
-        found |= dict(zip(named, map(list, zip(*spread(of_classes, cells), strict=True)), strict=True))
+        scores = zip(*spread(of_classes, _in_batches(cells)), strict=True)
+        found |= {name: list(chain.from_iterable(s)) for name, s in zip(named, scores, strict=True)}
     if not found:
         raise ConfigError(
             "Expected a foreground estimator that needs no classifier, for this backbone has none; "
             f"got {', '.join(evidence) or 'no name'}. Known: {', '.join(ESTIMATORS)}."
         )
     return {name: standardize(scores) for name, scores in found.items()}
+
+
+def _in_batches(maps: Sequence[Tensor]) -> list[Sequence[Tensor]]:
+    return [maps[i : i + TOGETHER] for i in range(0, len(maps), TOGETHER)]
 
 
 def _sum_on_grids(found: dict[str, list[Tensor]], grids: Sequence[Sequence[int]]) -> list[Tensor]:

@@ -34,7 +34,9 @@ def class_logits(backbone: Backbone) -> Callable[[Tensor], Tensor] | None:
     @torch.no_grad()
     def logits(features: Tensor) -> Tensor:
         rows = features[..., -last.channels :].float().flatten(0, -2)
-        return classifier(neck(rows[:, :, None, None]).flatten(1)).unflatten(0, features.shape[:-1])
+        # as the pixels of one image, channels last: the neck is then one product
+        columns = neck(rows.T[None, :, :, None])[0, :, :, 0]
+        return classifier(columns.T).unflatten(0, features.shape[:-1])
 
     return logits
 
