@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -130,6 +130,14 @@ class Progress:
             for item in items:
                 yield item
                 self.advance()
+
+
+ProgressMaker = Callable[[str, int], Progress]  # of a stage with so many items
+
+
+def silent(stage: str, total: int) -> Progress:
+    """A progress that shows and keeps nothing."""
+    return Progress(stage, total, verbosity=0)
 
 
 def format_seconds(seconds: float) -> str:

@@ -17,7 +17,7 @@ from partdisc.discovery import create_discoverer
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.settings import DiscoverSettings
 from partdisc.metrics.controls import foreground_grid_labels
-from partdisc.progress import Progress
+from partdisc.progress import silent
 from partdisc.store.maps import read_maps
 from partdisc.store.masks import MaskSet, read_masks
 
@@ -44,9 +44,9 @@ def discover_parts(task: Task, settings: Mapping[str, Any]) -> Labelled:
     discoverer.image_size = kind.image_size
     shutil.rmtree(folder, ignore_errors=True)
     with task.clock:
-        learnt = discoverer.learn(images, features, folder=folder / "checkpoints", progress=_silent)
+        learnt = discoverer.learn(images, features, folder=folder / "checkpoints", progress=silent)
         masks = write_parts(
-            folder, discoverer, learnt, images, maps=True, refinement=chosen.refine, progress=_silent
+            folder, discoverer, learnt, images, maps=True, refinement=chosen.refine, progress=silent
         )
     return _read(task, masks, folder)
 
@@ -97,7 +97,3 @@ def _read(task: Task, masks: MaskSet, folder: Path) -> Labelled:
     entries = {entry.id: entry for entry in masks.entries}
     names, maps = [r.id for r in task.group.listed.records], read_maps(folder)
     return Labelled(masks.num_parts, [masks.labels(entries[n]) for n in names], [maps[n] for n in names])
-
-
-def _silent(stage: str, total: int) -> Progress:
-    return Progress(stage, total, verbosity=0)

@@ -11,7 +11,7 @@ import copy
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from itertools import islice
 from pathlib import Path
@@ -40,7 +40,7 @@ from partdisc.features import (
 from partdisc.foreground import LinearForeground
 from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
-from partdisc.progress import Progress
+from partdisc.progress import ProgressMaker
 from partdisc.store.features import FeatureSet
 from partdisc.store.levels import PartTree
 from partdisc.threads import one_thread
@@ -191,7 +191,7 @@ class PartDiscoverer(ABC):
         features: FeatureSet,
         *,
         folder: Path | None = None,
-        progress: Callable[[str, int], Progress] | None = None,
+        progress: ProgressMaker | None = None,
         foreground: Masks | None = None,
         pictures: Pictures | None = None,
     ) -> FeatureSet:

@@ -24,7 +24,7 @@ from partdisc.discovery.views import VIEWS, View
 from partdisc.errors import ConfigError, DataError
 from partdisc.metrics.consistency import LabelChanges, label_changes
 from partdisc.metrics.controls import grid_labels, image_seed
-from partdisc.progress import Progress
+from partdisc.progress import ProgressMaker, silent
 
 GROUP = 16  # images labelled at once
 
@@ -82,7 +82,7 @@ def equivariance_error(
     *,
     refine: bool = False,
     seed: int = 0,
-    progress: Callable[[str, int], Progress] | None = None,
+    progress: ProgressMaker | None = None,
 ) -> Equivariance:
     """How many of the objects' pixels change their part from view to view.
 
@@ -102,7 +102,7 @@ def equivariance_error(
         raise ConfigError("Expected one view or more, each with a name of its own.")
     listed = list_images(images)
     found = Equivariance(_nothing(views), {name: _nothing(views) for name in CONTROLS})
-    with (progress or _silent)("equivariance", len(listed)) as bar:
+    with (progress or silent)("equivariance", len(listed)) as bar:
         for start in range(0, len(listed), GROUP):
             group = listed.records[start : start + GROUP]
             pictures = {record.id: pixels for record in group for pixels in _decoded(record)}
@@ -118,10 +118,6 @@ def equivariance_error(
 
 def _nothing(views: Sequence[View]) -> dict[str, LabelChanges]:
     return {view.name: LabelChanges() for view in views}
-
-
-def _silent(stage: str, count: int) -> Progress:
-    return Progress(stage, count, verbosity=0)
 
 
 def _decoded(record: ImageRecord) -> list[np.ndarray]:

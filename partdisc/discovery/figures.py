@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from partdisc.discovery.choosing import SHOWN, PartsChoice
 from partdisc.errors import DataError
 from partdisc.features.planning import resized_size
 from partdisc.foreground.grids import evenly
-from partdisc.progress import Progress
+from partdisc.progress import ProgressMaker
 from partdisc.render.canvas import save_figure
 from partdisc.render.contact_sheet import contact_sheet
 from partdisc.render.overlay import PartOverlay
@@ -30,9 +30,7 @@ LONG_SIDE = 800  # of an overlay, in pixels, at most
 Picture = tuple[np.ndarray, np.ndarray]  # an image and its labels
 
 
-def write_figures(
-    root: Path, masks: MaskSet, *, overlays: int | None, progress: Callable[[str, int], Progress]
-) -> None:
+def write_figures(root: Path, masks: MaskSet, *, overlays: int | None, progress: ProgressMaker) -> None:
     """Write `figures/contact_sheet.jpg` and overlays of evenly chosen images; the sheet shows those that have one."""
     folder = root / "figures"
     draw = PartOverlay(palette=masks.palette, part_names=masks.part_names)

@@ -39,9 +39,8 @@ KEPT_PICTURES = 256  # small ones: all of a small set, and all that is learnt fr
 STAGES = ("auto", NONE, *ESTIMATORS, *CLASS_ESTIMATORS)
 
 Masks = Mapping[str, np.ndarray]  # of images by id: foreground, float (H, W) in [0, 1], of any size
-Pictures = Callable[
-    [int], np.ndarray
-]  # gives image `index` of some features on their grid; see `small_images`
+# gives image `index` of some features on their grid; see `small_images`
+Pictures = Callable[[int], np.ndarray]
 
 
 def check_foreground(name: str) -> str:

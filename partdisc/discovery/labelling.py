@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from partdisc.discovery.inside import INSIDE, Masks, Pictures, small_images
 from partdisc.foreground import resize_mask
 from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
-from partdisc.progress import Progress
+from partdisc.progress import ProgressMaker
 from partdisc.refinement import refine_by_colour
 from partdisc.render.palette import part_palette
 from partdisc.store import maps as map_store
@@ -38,7 +38,7 @@ def write_parts(
     *,
     maps: bool,
     refinement: str = "auto",
-    progress: Callable[[str, int], Progress],
+    progress: ProgressMaker,
     processes: Processes = ALONE,
     foreground: Masks | None = None,
     soft_foreground: bool = False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from partdisc.discovery.figures import SHEET_CELL, picture_of, save_sheet, write_sheet
 from partdisc.foreground.grids import evenly
 from partdisc.processes import ALONE, Processes
-from partdisc.progress import Progress
+from partdisc.progress import ProgressMaker
 from partdisc.render.contact_sheet import contact_sheet, thumbnail
 from partdisc.render.overlay import PartOverlay
 from partdisc.render.palette import BACKGROUND_COLOR, part_palette, shades
@@ -30,7 +29,7 @@ def write_levels(
     masks: MaskSet,
     tree: PartTree,
     *,
-    progress: Callable[[str, int], Progress],
+    progress: ProgressMaker,
     processes: Processes = ALONE,
 ) -> None:
     """Write `levels/` of a run whose parts are written; levels that are there already are kept, processes share them.

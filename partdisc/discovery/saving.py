@@ -10,7 +10,7 @@ from partdisc.features import Backbone, create_backbone
 from partdisc.foreground import LinearForeground
 from partdisc.processes import ALONE, Processes
 from partdisc.store.levels import PartTree
-from partdisc.store.model import read_model, write_model
+from partdisc.store.model import read_model, tensors_below, write_model
 
 if TYPE_CHECKING:
     from partdisc.discovery.base import PartDiscoverer
@@ -51,8 +51,8 @@ def save_and_reload(
 
 def take_over(discoverer: PartDiscoverer, config: dict[str, Any], tensors: dict[str, Any]) -> None:
     """Make a method what it was when it was saved, but for its backbone."""
-    discoverer._set_state(_below("method.", tensors))
-    inside = _below("foreground.", tensors)
+    discoverer._set_state(tensors_below("method.", tensors))
+    inside: dict[str, Any] = tensors_below("foreground.", tensors)
     discoverer.foreground_ = LinearForeground(**inside) if inside else None
     discoverer.areas_ = tensors["areas"]
     discoverer.num_channels_ = config["num_channels"]
@@ -70,7 +70,7 @@ def load_backbone(config: dict[str, Any], tensors: dict[str, Any], folder: str) 
     backbone = create_backbone(
         params["backbone"], layers=params["layers"], weights=params["weights"], norm=described["norm"]
     )
-    if carried := _below("backbone.", tensors):
+    if carried := tensors_below("backbone.", tensors):
         backbone.model.load_state_dict(carried)
         backbone.weights, backbone.weights_hash = described["weights"], described["weights_hash"]
     if backbone.weights_hash != described["weights_hash"]:
@@ -79,7 +79,3 @@ def load_backbone(config: dict[str, Any], tensors: dict[str, Any], folder: str) 
             f"weights found here are {backbone.weights_hash}. Install the package or weights it was made with."
         )
     return backbone
-
-
-def _below(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -186,7 +186,7 @@ def test_the_written_coco_is_coco(tmp_path):
         assert all(e["area"] == coco.annToMask(e).sum() for e in entries)
 
 
-def test_limit(tmp_path):
+def test_no_more_images_are_written_than_the_limit(tmp_path):
     source = read_annotations(make_ood(tmp_path / "source"))
     assert convert(source, tmp_path / "out", to="coco", limit=2)["num_images"] == 2
     assert len(read_annotations(tmp_path / "out")) == 2

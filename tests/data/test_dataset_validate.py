@@ -122,7 +122,7 @@ def test_parts_in_several_pieces_are_told(tmp_path):
     assert found["several polygons"] == [("a.jpg", "annotation 11", "2")]
 
 
-def test_limit(tmp_path):
+def test_nothing_beyond_the_limit_is_looked_at(tmp_path):
     root = make_seg(tmp_path)
     (root / "images" / "val" / f"{CAR}_5.JPEG").unlink()
     assert validate(read_annotations(root), limit=1)["num_images"] == 1

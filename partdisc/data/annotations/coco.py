@@ -48,7 +48,7 @@ class CocoAnnotations(AnnotationSet):
         self._contents: dict[str, CocoImage] = {}
         self._roots = dict(images_roots)
         images = [
-            self._register(split_name, source, image, len(sources) > 1)
+            self._register(split_name, image, len(sources) > 1)
             for split_name, source in sources.items()
             for image in source.images
             if split.wants(image.file_name, split_name)
@@ -69,9 +69,7 @@ class CocoAnnotations(AnnotationSet):
         """{category id: part id}."""
         return dict(self._part_of)
 
-    def _register(
-        self, split: str | None, source: CocoFile, content: CocoImage, many: bool
-    ) -> AnnotatedImage:
+    def _register(self, split: str | None, content: CocoImage, many: bool) -> AnnotatedImage:
         id = content.file_name
         if many and id in self._contents:
             id = f"{split}/{id}"  # two splits use one bare name

@@ -34,13 +34,15 @@ from partdisc.discovery.scops.labels import start_labels
 from partdisc.discovery.scops.network import AtrousHead, Segmenter, dilated, trainable_encoder
 from partdisc.discovery.scops.objective import Objective
 from partdisc.discovery.scops.start import find_start
-from partdisc.discovery.scops.trainer import ProgressMaker, Trainer
+from partdisc.discovery.scops.trainer import Trainer
 from partdisc.errors import DataError
 from partdisc.features import Backbone
 from partdisc.features.planning import resized_size
 from partdisc.features.registry import hash_weights
 from partdisc.parts import PartMaps
+from partdisc.progress import ProgressMaker
 from partdisc.store.features import FeatureSet
+from partdisc.store.model import tensors_below
 
 Self = TypeVar("Self", bound="CoPartSegmentation")
 
@@ -319,7 +321,7 @@ class CoPartSegmentation(PartDiscoverer):
     def _set_state(self, state: dict[str, Tensor]) -> None:
         config = self._settings()
         self.basis_, self.has_background_ = state["basis"], bool(state["background"])
-        head = {k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")}
+        head = tensors_below("head.", state)
         num_maps, channels = head["branches.0.weight"].shape[:2]
         self.head_ = AtrousHead(channels, num_maps, config.rates).eval()
         self.head_.load_state_dict(head)

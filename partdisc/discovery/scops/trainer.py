@@ -7,7 +7,7 @@ and the step. What a checkpoint holds is therefore weights, their average, the o
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ from partdisc.discovery.scops.optimization import (
 from partdisc.discovery.scops.watch import CollapseWatch, check_finite
 from partdisc.errors import ArtifactError, ConfigError
 from partdisc.processes import Processes
-from partdisc.progress import Progress
+from partdisc.progress import Progress, ProgressMaker, silent
 from partdisc.store import files
+from partdisc.store.model import tensors_below
 
 STAGE = "scops"
 PASSED_ON = 5.0  # seconds within which torchrun has passed on an interrupt
@@ -45,7 +46,6 @@ FREE = (
     "picture_every",
     "tensorboard",
 )
-ProgressMaker = Callable[[str, int], Progress]
 
 
 class Trainer:
@@ -87,7 +87,7 @@ class Trainer:
         self.objective, self.data, self.config = objective.to(self.device), data, config
         self.processes = Processes.join(self.device)
         self.passes, self.seed = config.accumulate, seed
-        self.folder, self.workers, self.progress = folder, workers, progress or _silent
+        self.folder, self.workers, self.progress = folder, workers, progress or silent
         self.made_with = files.to_json({"config": _deciding(config), "seed": seed, **(made_with or {})})
         self.optimizer = make_optimizer(objective, config)
         self.average = MovingAverage(objective, config.ema)
@@ -237,10 +237,10 @@ class Trainer:
         if found is None:
             return
         self.passes = self._shared(found.state["parts"])
-        self.objective.load_state_dict(_below("weights.", found.tensors))
-        average = _below("average.", found.tensors)
+        self.objective.load_state_dict(tensors_below("weights.", found.tensors))
+        average = tensors_below("average.", found.tensors)
         self.average.values = {name: average[name].to(self.device) for name in self.average.values}
-        restore_optimizer(self.optimizer, _below("optimizer.", found.tensors))
+        restore_optimizer(self.optimizer, tensors_below("optimizer.", found.tensors))
         if found.state["scaler"]:
             self.scaler.load_state_dict(found.state["scaler"])
         self.watch = CollapseWatch(found.state["areas"])
@@ -260,11 +260,3 @@ class Trainer:
 def _deciding(config: ScopsConfig) -> dict[str, Any]:
     """Settings that change what is learnt; a run may go on with others where they do not."""
     return {k: v for k, v in config.to_dict().items() if k not in FREE}
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _silent(stage: str, total: int) -> Progress:
-    return Progress(stage, total, verbosity=0)

@@ -250,7 +250,7 @@ def test_seg_polygons_masks_and_objects_agree(tmp_path):
         assert np.array_equal(found.foreground(image), found.labels(image) != 0)
 
 
-def test_cub(tmp_path):
+def test_cub_gives_points_boxes_and_foregrounds_of_its_classes(tmp_path):
     found = read_annotations(make_cub(tmp_path))
     first, second = found.images
     assert (first.category, first.split, second.split) == ("001.Albatross", "train", "test")
@@ -264,7 +264,7 @@ def test_cub(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".csv"])
-def test_celeba(tmp_path, suffix):
+def test_celeba_gives_points_boxes_and_splits_from_both_kinds_of_tables(tmp_path, suffix):
     root = make_celeba(tmp_path)
     for file in list(root.glob("*/list_*")) if suffix == ".csv" else []:
         lines = [",".join(line.split()) for line in file.read_text().splitlines() if len(line.split()) > 1]
