@@ -17,7 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 import partdisc
-from partdisc.cli.options import VERBOSE, given, print_config
+from partdisc.cli.options import VERBOSE, given, print_config, spelt
 from partdisc.errors import PartdiscError
 
 # command -> what `partdisc --help` says of it; the module is partdisc.cli.<command with - as _>
@@ -61,7 +61,7 @@ def build_parser(command: str, prog: str | None = None) -> argparse.ArgumentPars
     )
     parser.add_argument("--version", action="version", version=f"partdisc {partdisc.__version__}")
     module.add_arguments(parser)
-    parser.set_defaults(_run=module.run)
+    parser.set_defaults(_run=module.run, _spelt=spelt(parser))
     return parser
 
 

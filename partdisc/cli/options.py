@@ -36,8 +36,14 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def spelt(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """{option as the command line spells it, with underscores: name of its value}, of options that take a value."""
+    actions = parser._option_string_actions.items()
+    return {_underscored(option.strip("-")): action.dest for option, action in actions if action.nargs != 0}
+
+
 def given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options that were given, the config file's below the command line's.
+    """The options that were given, the config file's, spelt as on the command line, below the command line's.
 
     Raises:
         ConfigError: if the config file cannot be read or names an option that does not exist.
@@ -55,13 +61,18 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ConfigError(
             f"Expected {arguments.config} to hold a JSON object of options, got {type(from_file).__name__}."
         )
-    from_file = {k.replace("-", "_"): v for k, v in from_file.items()}
+    names = getattr(arguments, "_spelt", {})
+    from_file = {names.get(_underscored(k), _underscored(k)): v for k, v in from_file.items()}
     unknown = sorted(from_file.keys() - known)
     if unknown:
         raise ConfigError(
             f"{arguments.config} names unknown options: {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
         )
     return {**from_file, **from_line}
+
+
+def _underscored(option: str) -> str:
+    return option.replace("-", "_")
 
 
 def print_config(options: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import fnmatch
 import hashlib
 import importlib
+import importlib.util
 import logging
 import os
 import socket

@@ -57,7 +57,7 @@ def hatch_lines(labels: np.ndarray, scale: int = 1) -> np.ndarray:
 
 
 def present_parts(labels: np.ndarray) -> list[int]:
-    """Parts with at least one pixel, in order."""
+    """Parts with at least one pixel among labels (H, W), in order."""
     # numpy's bincount would first make each label eight bytes
     counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
     return [int(label) for label in np.flatnonzero(counts[: MAX_PARTS + 1]) if label != BACKGROUND]

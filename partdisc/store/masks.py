@@ -37,7 +37,7 @@ def encode_mask(labels: np.ndarray, palette: Sequence[Color], *, compress_level:
 
 
 def write_mask(path: str | os.PathLike[str], labels: np.ndarray, palette: Sequence[Color]) -> None:
-    """Write part labels as a palette PNG, whole or not at all."""
+    """Write part labels (H, W) as a palette PNG, whole or not at all."""
     files.write_bytes(path, encode_mask(labels, palette))
 
 

@@ -60,7 +60,7 @@ def read_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str
 def tensors_below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors whose names begin with a prefix, under the rest of their names.
 
-    >>> list(tensors_below("head.", {"head.weight": torch.zeros(1), "basis": torch.zeros(1)}))
+    >>> list(tensors_below("head.", {"head.weight": Tensor([1]), "basis": Tensor([2])}))
     ['weight']
     """
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

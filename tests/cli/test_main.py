@@ -101,6 +101,13 @@ def test_options_come_from_a_file_and_the_command_line_wins(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == {"num_parts": 4, "seed": 2, "method": "kmeans"}
 
 
+def test_a_file_may_spell_options_as_the_command_line_does_or_as_they_are_printed(tmp_path, capsys):
+    for names in ({"layer": "stride16", "features": "disk"}, {"layers": "stride16", "storage": "disk"}):
+        (tmp_path / "c.json").write_text(json.dumps(names))
+        assert run_command("discover", ["--config", str(tmp_path / "c.json"), "--print-config"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"layers": "stride16", "storage": "disk"}
+
+
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_prints_what_it_was_given(command, tmp_path, capsys):
     argv = ["describe"] if command == "dataset" else []
@@ -123,6 +130,7 @@ def test_what_is_named_in_the_file_alone_is_not_hidden_by_nothing(tmp_path, caps
         ("{", "as a JSON object"),
         ("[]", "JSON object of options, got list"),
         ('{"numparts": 3}', "unknown options: numparts"),
+        ('{"quiet": true}', "unknown options: quiet"),
     ],
 )
 def test_a_config_file_that_is_none_is_told(tmp_path, capsys, text, words):
