@@ -21,13 +21,13 @@ from partdisc.discovery.drawing import DrawnCells
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, unit_scaling
 from partdisc.factorization import TensorBlocks
-from partdisc.factorization.activations import solve_activations
-from partdisc.factorization.blocks import open_blocks
+from partdisc.factorization.activations import solve_products
 from partdisc.factorization.checks import check_count
 from partdisc.factorization.estimator import BasisModel
 from partdisc.features.planning import fits_in_memory
 
 MAX_CELLS = 32_768
+PRODUCT_ROWS = 256  # scaled at a time, which then are in the cache for the product
 RULES = ("keep", "split", "relu")
 
 
@@ -86,7 +86,8 @@ class FactorDiscoverer(PartDiscoverer):
 
     def _activations(self, rows: Tensor) -> Tensor:
         """W (m, K) for unit basis rows: an activation is then in units of the features."""
-        return solve_activations(open_blocks(self.scaling_(rows)), self.components_)
+        products = [self.components_ @ self.scaling_(block).T for block in rows.split(PRODUCT_ROWS)]
+        return solve_products(torch.cat(products, dim=1), self.components_).T
 
     def _part_scores(self, rows: Tensor) -> Tensor:
         activations = self._activations(rows)

@@ -29,7 +29,7 @@ from partdisc.threads import spread
 if TYPE_CHECKING:
     from partdisc.discovery.base import PartDiscoverer
 
-ORDER_CELLS = 32_768  # by which parts are put in their order
+ORDER_CELLS = 8192  # by which parts are put in their order
 
 
 def learn_parts(
@@ -151,7 +151,8 @@ def count_cells(discoverer: PartDiscoverer, features: FeatureSet | RowsInside) -
         return torch.bincount(discoverer._part_scores(block).argmax(1).cpu(), minlength=num_parts)
 
     counts = torch.zeros(num_parts, dtype=torch.int64)
-    for found in spread(parts_of, DrawnCells(features, ORDER_CELLS, discoverer.seed).blocks(8 * BLOCK_ROWS)):
+    cells = DrawnCells(features, ORDER_CELLS, discoverer.seed)
+    for found in spread(parts_of, cells.blocks(32 * BLOCK_ROWS)):  # of which few are drawn
         counts += found
     discoverer.processes.add_up(counts)
     return counts

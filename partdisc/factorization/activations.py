@@ -27,21 +27,26 @@ def solve_activations(
     Returns:
         W of shape (M, K).
     """
-    gram = H @ H.T
-    tol = 50 * torch.finfo(H.dtype).eps if tol is None else tol
     W = torch.empty(reader.shape[0], H.shape[0], dtype=H.dtype, device=H.device)
 
     def visit(item: tuple[slice, torch.Tensor]) -> None:
         rows, block = item
-        W[rows] = _solve_block(gram, H @ block.T, tol, max_sweeps).T
+        W[rows] = solve_products(H @ block.T, H, tol, max_sweeps).T
 
     for _ in spread(visit, reader, H.device):
         pass
     return W
 
 
-def _solve_block(gram: torch.Tensor, product: torch.Tensor, tol: float, max_sweeps: int) -> torch.Tensor:
-    """Sweep over all rows of a block, then over those that are not done yet, and so on. Shapes (K, m)."""
+def solve_products(
+    product: torch.Tensor, H: torch.Tensor, tol: float | None = None, max_sweeps: int = MAX_SWEEPS
+) -> torch.Tensor:
+    """The same of rows X that are known by their products HXᵀ (K, m) alone; returns Wᵀ (K, m).
+
+    All rows are swept over, then those that are not done yet, and so on.
+    """
+    gram = H @ H.T
+    tol = 50 * torch.finfo(H.dtype).eps if tol is None else tol
     solution = torch.zeros_like(product)
     allowed = tol * product.abs().amax(dim=0)
     open_rows = torch.arange(product.shape[1], device=product.device)

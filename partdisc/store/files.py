@@ -10,8 +10,8 @@ import contextlib
 import json
 import math
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,6 @@ from partdisc.errors import ArtifactError, ConfigError
 
 PARTIAL_PREFIX = ".partial-"
 COLLECTION = "collection.json"  # its folder holds runs, one for each folder of images
-UMASK = os.umask(0)  # asked for once: asking sets it, which threads would notice
-os.umask(UMASK)
 
 
 @contextlib.contextmanager
@@ -31,15 +29,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on error it is removed."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    partial = Path(name)
+    partial = target.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(8)}{target.suffix}")
     try:
         yield partial
-        os.chmod(partial, 0o666 & ~UMASK)
         os.replace(partial, target)
-    finally:
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,9 @@ def encode_mask(labels: np.ndarray, palette: Sequence[Color], *, compress_level:
     flat = [channel for color in palette for channel in color]
     image.putpalette((flat + [0] * 768)[: 255 * 3] + [255, 255, 255])
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=compress_level)
+    image.save(
+        buffer, format="PNG", compress_level=compress_level, compress_type=zlib.Z_RLE
+    )  # labels lie in runs
     return buffer.getvalue()
 
 
