@@ -114,35 +114,32 @@ def extraction_round(images: ImageList, backbone: partdisc.Backbone, ways: dict,
     }
 
 
-def stages_of(model: PartDiscoverer, images: ImageList, features: FeatureSet) -> dict:
-    """Wall and processor seconds of every stage after the extraction."""
+def stages_of(model: PartDiscoverer, images: ImageList, features: FeatureSet, root: Path) -> dict:
+    """Wall and processor seconds of every stage after the extraction; the results stay in `root`."""
 
     def progress(stage: str, total: int) -> Progress:
         return Progress(stage, total, verbosity=0)
 
     masks: list[MaskSet] = []
 
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
+    def label() -> None:
+        masks.append(write_parts(root, model, features, images, maps=True, progress=progress))
 
-        def label() -> None:
-            masks.append(write_parts(root, model, features, images, maps=True, progress=progress))
-
-        return {
-            "learning": timed(lambda: model.learn(images, features)),
-            "masks and maps": timed(label),
-            "figures": timed(lambda: write_figures(root, masks[0], overlays=48, progress=progress)),
-        }
+    return {
+        "learning": timed(lambda: model.learn(images, features)),
+        "masks and maps": timed(label),
+        "figures": timed(lambda: write_figures(root, masks[0], overlays=48, progress=progress)),
+    }
 
 
-def stages(images: ImageList, backbone: partdisc.Backbone, num_parts: int) -> dict:
-    """The stages of a run, by method, and what they add to the extraction."""
+def stages(images: ImageList, backbone: partdisc.Backbone, num_parts: int, root: Path) -> dict:
+    """The stages of a run, by method, and what they add to the extraction; the results stay in `root`."""
     kept = []
     extraction = timed(lambda: kept.append(extract_features(backbone, images, image_size=SIZE)))
     found: dict = {"extraction": extraction}
     for method, foreground in METHODS:
         model = create_discoverer(method, num_parts, foreground=foreground, backbone=backbone, device="cpu")
-        parts = stages_of(model, images, kept[0])
+        parts = stages_of(model, images, kept[0], root / method / foreground)
         added = [sum(t[i] for t in parts.values()) / extraction[i] for i in (0, 1)]
         found[f"{method}, foreground {foreground}"] = {**parts, "added": added[0], "added_cpu": added[1]}
         print(method, foreground, json.dumps(parts), f"added {added[0]:.2f}", flush=True)
@@ -199,7 +196,9 @@ def main() -> None:
     for _ in range(options.rounds):
         rounds.append(extraction_round(few, backbone, ways, quick))
         print(json.dumps(rounds[-1]), flush=True)
-    measured = stages(images, backbone, options.num_parts)
+    # removed at the end: that is no part of a run, and where files were just removed, new ones cost more
+    with tempfile.TemporaryDirectory() as name:
+        measured = stages(images, backbone, options.num_parts, Path(name))
     result = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads",

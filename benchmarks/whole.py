@@ -33,7 +33,7 @@ RESULTS = Path(__file__).parent / "results"
 MOST = 3.0  # times the plain extraction
 
 
-def one_round(paths: list[Path], image_size: int, num_parts: int) -> dict:
+def one_round(paths: list[Path], image_size: int, num_parts: int, folder: Path) -> dict:
     """(wall, processor) seconds of the plain extraction, of a whole run, and of the stages of one."""
     kept = []
 
@@ -41,13 +41,12 @@ def one_round(paths: list[Path], image_size: int, num_parts: int) -> dict:
         kept.append(extract_features(partdisc.create_backbone(), list_images(paths), image_size=image_size))
 
     def run() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            partdisc.discover(paths, Path(folder) / "run", num_parts, image_size=image_size)
+        partdisc.discover(paths, folder / "run", num_parts, image_size=image_size)
 
     plain, whole = timed(extract), timed(run)
     model = create_discoverer("two-stage", num_parts, device="cpu")
     model.image_size = image_size
-    stages = stages_of(model, list_images(paths), kept.pop())
+    stages = stages_of(model, list_images(paths), kept.pop(), folder / "stages")
     return {
         "plain": plain,
         "whole": whole,
@@ -70,11 +69,14 @@ def main() -> None:
 
     load = os.getloadavg()[0]
     paths = sorted(options.images.rglob("*.[jJ]*[gG]"))[: options.num_images]
-    one_round(paths[:4], options.image_size, 2)  # so that nothing is measured that happens once
     rounds = []
-    for _ in range(options.rounds):
-        rounds.append(one_round(paths, options.image_size, options.num_parts))
-        print(json.dumps(rounds[-1]), flush=True)
+    # removed at the end: that is no part of a run, and where files were just removed, new ones cost more
+    with tempfile.TemporaryDirectory() as name:
+        one_round(paths[:4], options.image_size, 2, Path(name) / "first")  # what happens once is not measured
+        for number in range(options.rounds):
+            folder = Path(name) / str(number)
+            rounds.append(one_round(paths, options.image_size, options.num_parts, folder))
+            print(json.dumps(rounds[-1]), flush=True)
     wall, processor = (statistics.median(r["ratio"][i] for r in rounds) for i in (0, 1))
     result = {
         "date": datetime.date.today().isoformat(),

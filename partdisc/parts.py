@@ -18,7 +18,7 @@ from partdisc.errors import DataError
 BACKGROUND = 0
 IGNORE = 255
 MAX_PARTS = 254  # labels are 8-bit and 255 means "ignored"
-BAND_VALUES = 2**17  # soft values resized at a time
+BAND_VALUES = 2**18  # soft values resized at a time
 STRIP = 64  # pixels across that are resized by one product: each depends on few cells
 
 

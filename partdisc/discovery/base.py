@@ -45,7 +45,7 @@ from partdisc.store.features import FeatureSet
 from partdisc.store.levels import PartTree
 from partdisc.threads import one_thread
 
-AT_ONCE = 8  # images whose cells are scored together: a few large operations instead of many small ones
+AT_ONCE = 16  # images whose cells are scored together: a few large operations instead of many small ones
 
 Self = TypeVar("Self", bound="PartDiscoverer")
 
