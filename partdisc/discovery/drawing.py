@@ -43,10 +43,17 @@ class DrawnCells:
         return len(self._own), self.features.shape[1]
 
     def blocks(self, max_rows: int = 4096) -> Iterator[Tensor]:
-        """The rows drawn, in blocks (m, C), m <= max_rows."""
-        start = 0
+        """The rows drawn, in blocks (m, C), m <= max_rows; of few rows, each from several of the features."""
+        waiting: list[Tensor] = []
+        start, held = 0, 0
         for block in self.features.blocks(max_rows):
             first, stop = torch.searchsorted(self._own, torch.tensor([start, start + len(block)])).tolist()
+            if held + stop - first > max_rows:
+                yield torch.cat(waiting)
+                waiting, held = [], 0
             if first < stop:
-                yield block[self._own[first:stop] - start]
+                waiting.append(block[self._own[first:stop] - start])
+                held += stop - first
             start += len(block)
+        if waiting:
+            yield torch.cat(waiting)

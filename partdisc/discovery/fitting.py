@@ -152,7 +152,7 @@ def count_cells(discoverer: PartDiscoverer, features: FeatureSet | RowsInside) -
 
     counts = torch.zeros(num_parts, dtype=torch.int64)
     cells = DrawnCells(features, ORDER_CELLS, discoverer.seed)
-    for found in spread(parts_of, cells.blocks(32 * BLOCK_ROWS)):  # of which few are drawn
+    for found in spread(parts_of, cells.blocks(4 * BLOCK_ROWS)):
         counts += found
     discoverer.processes.add_up(counts)
     return counts
