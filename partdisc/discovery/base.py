@@ -12,7 +12,7 @@ import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -30,6 +30,7 @@ from partdisc.discovery.inside import Masks, Pictures, RowsInside, foreground_of
 from partdisc.discovery.recurrence import PartSupport
 from partdisc.discovery.saving import save_model
 from partdisc.errors import ConfigError, DataError, NotFittedError, PartSupportWarning
+from partdisc.factorization.contract import Estimator
 from partdisc.features import (
     DEFAULT_BACKBONE,
     DEFAULT_IMAGE_SIZE,
@@ -51,7 +52,7 @@ Self = TypeVar("Self", bound="PartDiscoverer")
 
 
 @dataclass(eq=False, repr=False)
-class PartDiscoverer(ABC):
+class PartDiscoverer(Estimator, ABC):
     """Base of all discovery methods; scikit-learn's contract for estimators.
 
     Args:
@@ -264,11 +265,12 @@ class PartDiscoverer(ABC):
         """The backbone, created when first asked for."""
         if isinstance(self.backbone, Backbone):
             return self.backbone
-        if getattr(self, "_made", None) is None:
-            self._made = create_backbone(
-                self.backbone, layers=self.layers, weights=self.weights, seed=self.seed
-            )
-        return self._made
+        asked = self.backbone, self.layers, self.weights, self.seed
+        known = getattr(self, "_made", None)
+        if known is None or known[0] != asked:
+            made = create_backbone(self.backbone, layers=self.layers, weights=self.weights, seed=self.seed)
+            self._made = known = asked, made
+        return known[1]
 
     def reorder(self, order: Sequence[int]) -> None:
         """Renumber the parts: new part i + 1 is the old `order[i] + 1`.
@@ -292,18 +294,18 @@ class PartDiscoverer(ABC):
         self._check_fitted()
         save_model(self, folder)
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's arguments, as scikit-learn names it."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
-
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _count_cells(self, features: FeatureSet | RowsInside) -> Tensor:
         """(K,) how many cells belong to each part, which decides their order."""
         return count_cells(self, features)
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "num_channels_"):
+    def _saved_params(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data."""
+        return self.get_params()
+
+    def _check_fitted(self, attribute: str = "num_channels_") -> None:
+        if not hasattr(self, attribute):
             name = type(self).__name__
             raise NotFittedError(
                 f"This {name} is not fitted yet. Call fit, or load one with load_discoverer."

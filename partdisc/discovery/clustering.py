@@ -17,7 +17,6 @@ from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.inside import RowsInside
 from partdisc.discovery.scaling import (
-    BLOCK_ROWS,
     FeatureScaling,
     ScaledBlocks,
     channel_statistics,
@@ -25,6 +24,7 @@ from partdisc.discovery.scaling import (
 )
 from partdisc.factorization import KMeans, TensorBlocks
 from partdisc.features.planning import fits_in_memory
+from partdisc.rows import BLOCK_ROWS
 
 
 @dataclass(eq=False, repr=False)

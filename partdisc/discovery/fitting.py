@@ -21,8 +21,8 @@ from partdisc.discovery.inside import (
     warn_of_too_few,
 )
 from partdisc.discovery.recurrence import measure_support
-from partdisc.discovery.scaling import BLOCK_ROWS
 from partdisc.errors import ConfigError, DataError
+from partdisc.rows import BLOCK_ROWS
 from partdisc.store.features import FeatureSet
 from partdisc.threads import spread
 

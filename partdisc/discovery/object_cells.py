@@ -14,7 +14,6 @@ from torch import Tensor
 
 from partdisc.discovery.inside import INSIDE, RowsInside
 from partdisc.discovery.merging import ColourDistances, colour_distances, lab_colours, merge_clusters
-from partdisc.discovery.scaling import BLOCK_ROWS
 from partdisc.discovery.voting import scaled
 from partdisc.errors import DataError
 from partdisc.factorization import KMeans
@@ -22,7 +21,7 @@ from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.initialization import truncated_svd
 from partdisc.factorization.lloyd import beyond_own_squares, nearest_center
 from partdisc.foreground.grids import evenly
-from partdisc.rows import mean_and_deviation
+from partdisc.rows import BLOCK_ROWS, mean_and_deviation
 from partdisc.threads import spread
 
 SAMPLE_IMAGES = 256  # evenly spaced

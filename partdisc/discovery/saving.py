@@ -22,7 +22,7 @@ FETCHABLE = ("embedded", "hub")
 def save_model(discoverer: PartDiscoverer, folder: str | os.PathLike[str]) -> None:
     """Write everything that `take_over` and `load_backbone` need."""
     backbone = discoverer.get_backbone()
-    params = discoverer.get_params() | {"backbone": backbone.name, "num_parts": discoverer.num_parts_}
+    params = discoverer._saved_params() | {"backbone": backbone.name, "num_parts": discoverer.num_parts_}
     params |= {"layers": [layer.name for layer in backbone.layers], "weights": "auto"}
     params |= {"device": "auto", "workers": 0}  # of this machine, not of the model
     tensors = {f"method.{k}": v for k, v in discoverer._state().items()} | {"areas": discoverer.areas_}

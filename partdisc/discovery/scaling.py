@@ -18,10 +18,10 @@ from torch import Tensor
 
 from partdisc.errors import ConfigError, DataError
 from partdisc.processes import ALONE, Processes
+from partdisc.rows import BLOCK_ROWS
 from partdisc.threads import spread
 
 SIGNED = ("auto", "split", "relu", "error")
-BLOCK_ROWS = 512  # so few that what is made of a block stays in the cache: 5 to 10 times faster than 16,384
 
 
 class FeatureBlocks(Protocol):

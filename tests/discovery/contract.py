@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from partdisc.discovery import PartDiscoverer, load_discoverer
 from partdisc.errors import ArtifactError, ConfigError, DataError, NotFittedError
@@ -45,6 +46,19 @@ class DiscovererContract:
         assert method.get_params()["seed"] == 7
         assert not [name for name in vars(method) if name.endswith("_")]
         assert "num_parts=5" in repr(method)
+
+    def test_scikit_learn_clones_it_and_sets_its_arguments(self, make):
+        copied = clone(self.cls(3, image_size=64, seed=4))
+        assert (type(copied), copied.num_parts, copied.image_size, copied.seed) == (self.cls, 3, 64, 4)
+        assert copied.set_params(seed=5).get_params()["seed"] == 5
+        with pytest.raises(ConfigError, match="Expected a parameter of"):
+            copied.set_params(sead=5)
+
+    def test_another_backbone_asked_for_is_another_backbone(self):
+        method = self.cls(2, backbone="resnet18", weights="random", layers="layer1")
+        first = method.get_backbone()
+        assert method.get_backbone() is first
+        assert method.set_params(layers="layer2").get_backbone().stride == 2 * first.stride
 
     def test_fit_returns_self_and_predict_gives_maps_in_the_order_of_the_images(self, make):
         method, images = make(), paint_images()

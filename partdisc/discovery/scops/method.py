@@ -82,6 +82,11 @@ class CoPartSegmentation(PartDiscoverer):
     training: ScopsConfig | dict[str, Any] | str = "fast"
     steps: int | None = None
 
+    def fit(self: Self, images: Any, foreground: Masks | None = None) -> Self:
+        """Train on images, from the backbone as it was given; see `PartDiscoverer.fit`."""
+        self.__dict__.pop("_trained", None)  # by an earlier fit
+        return super().fit(images, foreground)
+
     def learn(
         self,
         images: ImageList,
@@ -156,9 +161,8 @@ class CoPartSegmentation(PartDiscoverer):
         """The backbone; once it was trained, the trained one."""
         return self._trained if getattr(self, "_trained", None) is not None else super().get_backbone()
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's arguments; the configuration as plain data."""
-        return super().get_params(deep) | {"training": load_config(self.training).to_dict()}
+    def _saved_params(self) -> dict[str, Any]:
+        return self.get_params() | {"training": load_config(self.training).to_dict()}
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

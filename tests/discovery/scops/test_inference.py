@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from partdisc.discovery.scops.config import load_config
 from partdisc.discovery.scops.inference import on_grid, published_rule
 from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.features import create_backbone
@@ -37,7 +40,7 @@ def test_maps_of_a_mirrored_image_are_mirrored_where_both_are_averaged(images):
     scops = fitted(images)
     gaps = []
     for flip in (False, True):
-        scops.training = {**scops.get_params()["training"], "view_flip": flip}
+        scops.training = replace(load_config(scops.training), view_flip=flip)
         pairs = zip(scops.predict(images), scops.predict(mirrored), strict=True)
         gaps.append(max(np.abs(a.maps - b.maps[:, :, ::-1]).max() for a, b in pairs))
     assert gaps[1] < 1e-5 < gaps[0]
@@ -46,7 +49,7 @@ def test_maps_of_a_mirrored_image_are_mirrored_where_both_are_averaged(images):
 def test_views_of_other_sizes_lie_on_the_same_grid_and_sum_to_one(images):
     plain = fitted(images)
     shapes = [m.maps.shape for m in plain.predict(images)]
-    plain.training = {**plain.get_params()["training"], "view_scales": [1.0, 0.7, 1.5], "view_flip": True}
+    plain.training = replace(load_config(plain.training), view_scales=(1.0, 0.7, 1.5), view_flip=True)
     found = plain.predict(images)
     assert [m.maps.shape for m in found] == shapes
     assert all(np.allclose(m.maps.sum(0), 1, atol=1e-5) for m in found)

@@ -177,6 +177,12 @@ def test_training_the_encoder_changes_it_and_keeps_batch_norm(backbone, images):
     assert all(torch.equal(old[k], new[k]) for k in old if "running" in k)
 
 
+def test_training_the_encoder_again_begins_where_the_first_began(backbone, images):
+    scops = make(backbone, train_encoder=True, steps=2)
+    first, second = (scops.fit(images).get_backbone().weights_hash for _ in range(2))
+    assert first == second != backbone.weights_hash
+
+
 def test_warped_features_need_no_images_and_no_pass_through_the_backbone(backbone, images, monkeypatch):
     scops = make(backbone, warped="features", picture_every=0)
     listed = list_images(images)
