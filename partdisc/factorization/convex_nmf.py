@@ -20,10 +20,9 @@ import torch
 
 from partdisc.factorization.blocks import BlockReader, open_blocks
 from partdisc.factorization.checks import check_count, check_number
-from partdisc.factorization.engine import Descent, Factorization, Rule, descend
+from partdisc.factorization.engine import Descent, Factorization, Rule, descend, gradient_fell
 from partdisc.factorization.estimator import BasisModel
 from partdisc.factorization.kmeans import KMeans
-from partdisc.factorization.nmf import gradient_fell
 from partdisc.factorization.sampling import sample_rows
 from partdisc.factorization.signed_start import CLUSTER_FLOOR, INNER_SWEEPS, cluster, cluster_start
 from partdisc.factorization.survey import survey

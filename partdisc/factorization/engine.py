@@ -20,7 +20,9 @@ from partdisc.factorization.passes import Passenger, Statistics, Step, loss_of, 
 from partdisc.factorization.updates import hals_sweep, projected_gradient
 
 FILLING_SWEEPS = 6  # for a W that starts at zero
+MOMENTUM = 0.7  # at most
 MOMENTUM_STEP = 0.25  # what the momentum gains with every step that succeeds
+LEAST_GAIN = 0.5  # times `tol`: a share of the loss by which an iteration that is worth its time lowers it
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,12 @@ def descend(
             descent.take(sums, reader)
         late = deadline is not None and reader.processes.from_first(deadline.passed)
     return [descent.result() for descent in descents]
+
+
+def gradient_fell(history: list[float], gradients: list[float], tol: float) -> bool:
+    """Whether the projected gradient has fallen to `tol` of its first norm, or the loss hardly falls any more."""
+    gain = history[-2] - history[-1]
+    return gradients[-1] <= tol * gradients[0] or gain < LEAST_GAIN * tol * history[-1]
 
 
 def _fill(V: torch.Tensor, gram: torch.Tensor, product: torch.Tensor) -> None:

@@ -18,7 +18,7 @@ from partdisc.factorization.blocks import BlockReader, open_blocks
 from partdisc.factorization.budgets import Deadline, plan_memory
 from partdisc.factorization.checks import check_choice, check_count, check_number
 from partdisc.factorization.compressed import compressed_start
-from partdisc.factorization.engine import Descent, Factorization, Rule, descend
+from partdisc.factorization.engine import MOMENTUM, Descent, Factorization, Rule, descend, gradient_fell
 from partdisc.factorization.initialization import INITS, Start, given_start, start_factors
 from partdisc.factorization.precision import PRECISIONS, tensor_cores
 from partdisc.factorization.survey import Survey, survey
@@ -27,8 +27,6 @@ from partdisc.threads import one_thread, thread_count
 
 SOLVERS = ("hals", "mu")
 COMPRESSED = "compressed"
-MOMENTUM = 0.7
-LEAST_GAIN = 0.5  # times `tol`: a share of the loss by which an iteration that is worth its time lowers it
 MU_CHECK_EVERY = 10  # iterations between two looks at the error, as in the paper
 
 
@@ -188,12 +186,6 @@ def _start(
     if init == COMPRESSED:
         return compressed_start(reader, num_components, seed, sample_rows)
     return start_factors(reader, num_components, init, facts.mean, seed)
-
-
-def gradient_fell(history: list[float], gradients: list[float], tol: float) -> bool:
-    """Whether the projected gradient has fallen to `tol` of its first norm, or the loss hardly falls any more."""
-    gain = history[-2] - history[-1]
-    return gradients[-1] <= tol * gradients[0] or gain < LEAST_GAIN * tol * history[-1]
 
 
 def _error_stalled(history: list[float], gradients: list[float], tol: float) -> bool:

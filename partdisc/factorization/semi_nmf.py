@@ -16,9 +16,8 @@ import torch
 
 from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.checks import check_choice, check_count, check_number
-from partdisc.factorization.engine import Descent, Rule, descend
+from partdisc.factorization.engine import Descent, Rule, descend, gradient_fell
 from partdisc.factorization.estimator import BasisModel
-from partdisc.factorization.nmf import gradient_fell
 from partdisc.factorization.passes import sums_over
 from partdisc.factorization.signed_start import INITS, INNER_SWEEPS, start_activations
 from partdisc.factorization.survey import survey
