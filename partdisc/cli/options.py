@@ -14,6 +14,13 @@ from partdisc.errors import ConfigError
 from partdisc.store.files import read_user_json
 
 VERBOSE = 2
+# what a file may hold for an option of a type; the command line takes a number for text, too
+KINDS: dict[Any, tuple[str, Any]] = {
+    bool: ("true or false", bool),
+    int: ("a whole number", int),
+    float: ("a number", (int, float)),
+    str: ("text", (str, int, float)),
+}
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -36,17 +43,19 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def spelt(parser: argparse.ArgumentParser) -> dict[str, str]:
-    """{option as the command line spells it, with underscores: name of its value}, of options that take a value."""
+def spelt(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """The options by their names, and by the command line's, with underscores; of those that take a value."""
+    named = {action.dest: action for action in parser._actions}
     actions = parser._option_string_actions.items()
-    return {_underscored(option.strip("-")): action.dest for option, action in actions if action.nargs != 0}
+    return named | {_underscored(name.strip("-")): action for name, action in actions if action.nargs != 0}
 
 
 def given(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, the config file's, spelt as on the command line, below the command line's.
 
     Raises:
-        ConfigError: if the config file cannot be read or names an option that does not exist.
+        ConfigError: if the config file cannot be read, names an option that does not exist, or gives it a value of
+            the wrong kind.
     """
     known = {k for k in vars(arguments) if not k.startswith("_")} - {"config", "print_config"}
     from_line = {
@@ -61,14 +70,31 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ConfigError(
             f"Expected {arguments.config} to hold a JSON object of options, got {type(from_file).__name__}."
         )
-    names = getattr(arguments, "_spelt", {})
-    from_file = {names.get(_underscored(k), _underscored(k)): v for k, v in from_file.items()}
+    actions = getattr(arguments, "_spelt", {})
+    from_file = dict(_as_typed(name, value, actions) for name, value in from_file.items())
     unknown = sorted(from_file.keys() - known)
     if unknown:
         raise ConfigError(
             f"{arguments.config} names unknown options: {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
         )
     return {**from_file, **from_line}
+
+
+def _as_typed(name: str, value: Any, actions: dict[str, argparse.Action]) -> tuple[str, Any]:
+    """An option of a file and its value as the command line would have them."""
+    action = actions.get(_underscored(name))
+    if action is None or value is None:
+        return _underscored(name), value
+    kind = bool if action.nargs == 0 and action.const is True else action.type or str
+    several = isinstance(value, list) and (action.nargs in ("+", "*") or kind is str)
+    if kind in KINDS and action.dest != "verbosity":
+        told, known = KINDS[kind]
+        for one in value if several else [value]:
+            if not isinstance(one, known) or (isinstance(one, bool) and kind is not bool):
+                raise ConfigError(f"Expected {told} for the option {name!r}, but got {value!r}.")
+        if kind is str:
+            value = [str(one) for one in value] if several else str(value)
+    return action.dest, value
 
 
 def _underscored(option: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -49,7 +50,8 @@ def check_foreground(name: str) -> str:
     Raises:
         ConfigError: if there is none of that name, and no such file or folder.
     """
-    if names_masks(name) and name != ALPHA and not Path(name).exists():
+    known_name = isinstance(name, str) and (not names_masks(name) or name == ALPHA)
+    if not known_name and not (isinstance(name, (str, os.PathLike)) and Path(name).exists()):
         known = ", ".join((*STAGES, ALPHA))
         raise ConfigError(
             f"Expected --foreground of {known}, or a folder or COCO file of masks, but got {name!r}."

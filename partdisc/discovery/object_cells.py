@@ -105,7 +105,7 @@ def join_cells(
         key: of the features, which knows the channels of each layer.
 
     Raises:
-        DataError: if there are none.
+        DataError: if there are none, or values are not finite.
     """
     rows = torch.cat([rows for rows, _, _ in found])
     if not len(rows):
@@ -114,6 +114,8 @@ def join_cells(
         )
     layers = key.get("backbone", {}).get("channels") or [rows.shape[1]]
     mean, scale = _scaling(rows, layers)
+    if not torch.isfinite(mean).all():
+        raise DataError("Expected finite features, but found NaN or infinity.")
     colours = [lab for _, _, lab in found if lab is not None]
     return ObjectCells(
         mean,

@@ -28,7 +28,8 @@ from partdisc.discovery.object_cells import (
     leading_coordinates,
 )
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, sharpened
-from partdisc.errors import ConfigError, DataError
+from partdisc.errors import DataError
+from partdisc.factorization.checks import check_count
 from partdisc.threads import spread
 
 VOTERS = 10_000  # cells, from whose votes the classifier learns
@@ -78,8 +79,7 @@ class TwoStageClustering(PartDiscoverer):
     ) -> tuple[ObjectCells, Tensor, Iterator[FineClusters]]:
         """The cells inside objects, which of them vote, and the clusterings, found while they are taken."""
         for name in ("fine_clusters", "votes"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"Expected {name} of at least 1, but got {getattr(self, name)}.")
+            check_count(name, getattr(self, name))
         cells = collect_cells(features)
         if len(cells.rows) < num_parts:
             raise DataError(

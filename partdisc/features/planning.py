@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -63,11 +64,12 @@ def plan_extraction(
     images: ImageList, backbone: Backbone, *, image_size: int, batch_size: int, dtype: torch.dtype
 ) -> ExtractionPlan:
     """Group images by padded size into batches, and batches into shards."""
-    if batch_size < 1:
-        raise ConfigError(f"Expected a batch size of at least 1, but got {batch_size}.")
-    if image_size < backbone.stride:
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise ConfigError(f"Expected a batch size of at least 1, but got {batch_size!r}.")
+    if not isinstance(image_size, Integral) or image_size < backbone.stride:
         raise ConfigError(
-            f"Expected an image size of at least {backbone.stride} (a cell of {backbone.name}), but got {image_size}."
+            f"Expected an image size of at least {backbone.stride} (a cell of {backbone.name}), but got "
+            f"{image_size!r}."
         )
     if backbone.fixed_size:
         image_size = min(image_size, *backbone.fixed_size)

@@ -80,6 +80,8 @@ def create_backbone(
         ConfigError: if the name, a layer or the weights are unusable, or the hub cannot be reached.
         MissingDependencyError: if the weights live in a package that is not installed and no hub has them.
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"Expected a backbone's name, but got {name!r}. See partdisc.list_backbones().")
     if isinstance(layers, (str, int)):
         layers = [part for part in str(layers).split(",") if part.strip()]
     # random initialisation draws from the global generator: keep the caller's state, and the draw repeatable

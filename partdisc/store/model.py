@@ -22,9 +22,18 @@ VERSION = 1
 
 
 def write_model(folder: str | os.PathLike[str], config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a model; the config last, so that a folder with a config is whole."""
+    """Write a model; the config last, so that a folder with a config is whole.
+
+    Raises:
+        ArtifactError: if the folder cannot be made.
+    """
     root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(
+            f"Cannot write a model to {root}: {error.strerror}. Name another folder."
+        ) from error
     (root / "config.json").unlink(missing_ok=True)
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     files.write_bytes(root / "weights.safetensors", save(kept))

@@ -102,10 +102,11 @@ def test_options_come_from_a_file_and_the_command_line_wins(tmp_path, capsys):
 
 
 def test_a_file_may_spell_options_as_the_command_line_does_or_as_they_are_printed(tmp_path, capsys):
-    for names in ({"layer": "stride16", "features": "disk"}, {"layers": "stride16", "storage": "disk"}):
-        (tmp_path / "c.json").write_text(json.dumps(names))
+    for names in ({"layer": 3, "features": "disk"}, {"layers": "3", "storage": "disk"}):
+        (tmp_path / "c.json").write_text(json.dumps({**names, "overlays": 4, "levels": [2], "tol": 1}))
         assert run_command("discover", ["--config", str(tmp_path / "c.json"), "--print-config"]) == 0
-        assert json.loads(capsys.readouterr().out) == {"layers": "stride16", "storage": "disk"}
+        found = json.loads(capsys.readouterr().out)
+        assert found == {"layers": "3", "storage": "disk", "overlays": "4", "levels": [2], "tol": 1}
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
@@ -131,6 +132,12 @@ def test_what_is_named_in_the_file_alone_is_not_hidden_by_nothing(tmp_path, caps
         ("[]", "JSON object of options, got list"),
         ('{"numparts": 3}', "unknown options: numparts"),
         ('{"quiet": true}', "unknown options: quiet"),
+        ('{"limit": "3"}', "a whole number for the option 'limit', but got '3'"),
+        ('{"image-size": true}', "a whole number for the option 'image-size', but got True"),
+        ('{"tol": [1]}', "a number for the option 'tol'"),
+        ('{"levels": [2, "4"]}', "a whole number for the option 'levels'"),
+        ('{"strict": "no"}', "true or false for the option 'strict', but got 'no'"),
+        ('{"weights": {}}', "text for the option 'weights'"),
     ],
 )
 def test_a_config_file_that_is_none_is_told(tmp_path, capsys, text, words):

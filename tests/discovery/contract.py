@@ -143,6 +143,28 @@ class DiscovererContract:
         method = make(num_parts=2).fit([np.full((32, 32, 3), 128, np.uint8)] * 2)
         assert np.isfinite(method.predict([np.full((32, 32, 3), 128, np.uint8)])[0].maps).all()
 
+    def test_features_that_are_no_numbers_are_refused(self, make):
+        with pytest.raises(DataError, match="finite features, but found NaN"):
+            make(num_parts=2).fit_features([np.full((4, 4, 3), np.nan, np.float32)])
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"image_size": "64"}, "image size of at least 4 .*but got '64'"),
+            ({"batch_size": 2.5}, "batch size of at least 1, but got 2.5"),
+            ({"foreground": None}, "Expected --foreground of auto, .*but got None"),
+            ({"backbone": None}, "a backbone's name, but got None"),
+        ],
+    )
+    def test_arguments_of_the_wrong_kind_are_told(self, make, options, words):
+        with pytest.raises(ConfigError, match=words):
+            make(**options).fit(paint_images(1))
+
+    def test_a_model_that_cannot_be_written_is_told(self, fitted, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(ArtifactError, match="Cannot write a model to .*file: .*Name another folder"):
+            fitted.save(tmp_path / "file")
+
     def test_use_before_fit_is_told(self, make, tmp_path):
         for call in (lambda m: m.predict(paint_images(1)), lambda m: m.save(tmp_path)):
             with pytest.raises(NotFittedError, match="not fitted yet. Call fit"):

@@ -42,5 +42,5 @@ def test_fewer_fine_clusters_than_parts_are_raised_to_the_parts():
 @pytest.mark.parametrize("name", ["fine_clusters", "votes"])
 def test_nothing_to_cluster_or_to_vote_is_refused(name):
     maps, _, _ = scenes_of_two_parts()
-    with pytest.raises(ConfigError, match=f"{name} of at least 1, but got 0"):
+    with pytest.raises(ConfigError, match=f"{name} to be a whole number of at least 1, but got 0"):
         TwoStageClustering(2, device="cpu", **{name: 0}).fit_features(maps)
