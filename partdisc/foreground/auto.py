@@ -58,7 +58,7 @@ CLASS_ESTIMATORS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {
     "class": class_evidence,
     "certainty": class_certainty,
 }
-AUTO = ("border", "classifier", "class", "certainty", "centre")
+AUTO = ("border", "classifier", "class", "certainty")
 
 TOGETHER = 8  # images of one piece of quick work
 EVIDENCE_CELLS = 14  # long side of the grid on which evidence is weighed: the border is one cell wide
