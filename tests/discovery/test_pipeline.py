@@ -118,7 +118,7 @@ def test_features_beyond_the_budget_are_worked_on_from_disk(painted, tmp_path, m
 
     monkeypatch.setattr(BlockReader, "columns", watched)
     small = discover(painted, tmp_path / "small", method="dff", max_memory=1e-6)
-    assert set(folders) == {tmp_path / "small" / "features"}
+    assert set(folders) - {None} == {tmp_path / "small" / "features"}  # sampled rows lie in memory
     folders.clear()
     large = discover(painted, tmp_path / "large", method="dff", max_memory=1.0)
     assert set(folders) == {None}
