@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import re
 import time
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def table(sets: dict[str, dict[str, dict[str, float]]]) -> str:
     lines = [f"| | {' | '.join(sets)} |", f"|---|{'---|' * len(sets)}"]
     for name in WAYS:
         cells = (f"{scores[name]['iou']:.3f} / {scores[name]['seconds']:.1f} s" for scores in sets.values())
-        lines.append(f"| {name} | {' | '.join(cells)} |".replace("0.", "."))
+        lines.append(re.sub(r"\b0\.", ".", f"| {name} | {' | '.join(cells)} |"))
     return "\n".join(lines)
 
 
