@@ -34,13 +34,13 @@ import partdisc
 from partdisc.allocator import freed_memory_kept
 from partdisc.data import ImageList, ImageLoader, list_images
 from partdisc.discovery.base import PartDiscoverer
-from partdisc.discovery.figures import write_figures
 from partdisc.discovery.labelling import write_parts
 from partdisc.discovery.models import create_discoverer
 from partdisc.features.extraction import extract_features, forward_batch
 from partdisc.features.folding import folded
 from partdisc.features.planning import plan_extraction
 from partdisc.progress import Progress
+from partdisc.runs.figures import write_figures
 from partdisc.store.features import FeatureSet
 from partdisc.store.files import write_text
 from partdisc.store.masks import MaskSet

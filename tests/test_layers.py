@@ -12,6 +12,7 @@ PACKAGE = Path(partdisc.__file__).parent
 # top to bottom, as in docs/architecture.md; units of one row do not import each other
 LAYERS = [
     ["cli"],
+    ["runs"],
     ["discovery"],
     ["foreground", "refinement"],
     ["features", "factorization"],

@@ -22,7 +22,7 @@ from partdisc.store.masks import read_mask
 from partdisc.store.model import read_model
 from tests.discovery.conftest import paint_images
 from tests.discovery.contract import floor_masked
-from tests.discovery.test_pipeline import SETTINGS, contents
+from tests.runs.test_pipeline import SETTINGS, contents
 
 ROOT = Path(__file__).parents[1]
 # a batch of one image: there are several shards, so that both have something to do

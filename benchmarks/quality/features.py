@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks.quality.sets import Group
 from partdisc.data import decode_image
 from partdisc.discovery import create_discoverer
-from partdisc.discovery.settings import DiscoverSettings
 from partdisc.features import Backbone, create_backbone, extract_features
+from partdisc.runs.settings import DiscoverSettings
 from partdisc.store.features import FeatureEntry, FeatureSet, read_features
 
 SECONDS = "seconds.json"

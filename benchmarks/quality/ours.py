@@ -15,9 +15,9 @@ from benchmarks.quality.features import backbone_of, feature_kind
 from benchmarks.quality.tasks import Labelled, Task
 from partdisc.discovery import create_discoverer
 from partdisc.discovery.labelling import write_parts
-from partdisc.discovery.settings import DiscoverSettings
 from partdisc.metrics.controls import foreground_grid_labels
 from partdisc.progress import silent
+from partdisc.runs.settings import DiscoverSettings
 from partdisc.store.maps import read_maps
 from partdisc.store.masks import MaskSet, read_masks
 

@@ -12,7 +12,7 @@ from benchmarks.quality.candidates import CANDIDATES
 from benchmarks.quality.features import DEFAULT, LAST, FeatureKind, feature_kind
 from benchmarks.quality.sets import BenchSet
 from benchmarks.quality.tasks import Labelled, Task
-from partdisc.discovery.settings import DiscoverSettings
+from partdisc.runs.settings import DiscoverSettings
 
 OURS = "ours"  # the row of the default settings
 

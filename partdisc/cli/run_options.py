@@ -88,13 +88,13 @@ def write_run(options: dict[str, Any], command: list[str], *, example: str, by_f
 
 
 def _make_run(*arguments: Any, **settings: Any) -> list[str]:
-    from partdisc.discovery.pipeline import discover  # torch takes seconds to import; --help need not wait
+    from partdisc.runs.pipeline import discover  # torch takes seconds to import; --help need not wait
 
     return [_line(discover(*arguments, **settings))]
 
 
 def _make_collection(*arguments: Any, **settings: Any) -> list[str]:
-    from partdisc.discovery.collection import discover_by_folder
+    from partdisc.runs.collection import discover_by_folder
 
     found = discover_by_folder(*arguments, **settings)
     return [

@@ -15,7 +15,7 @@ from partdisc.data import decode_image, list_images
 from partdisc.data.remote import to_text, to_url
 from partdisc.errors import ConfigError, DataError
 from tests.discovery.conftest import paint_images
-from tests.discovery.test_pipeline import SETTINGS
+from tests.runs.test_pipeline import SETTINGS
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from PIL import Image
 from partdisc.discovery import FeatureClustering, create_discoverer
 from partdisc.discovery.choosing import RowSample, choose, number_between, parse_num_parts
 from partdisc.discovery.inside import RowsInside
-from partdisc.discovery.pipeline import discover
 from partdisc.discovery.recurrence import PartSupport
 from partdisc.errors import ConfigError, DataError, PartSupportWarning
 from partdisc.foreground import LinearForeground
+from partdisc.runs.pipeline import discover
 from partdisc.store.features import FeatureSet
 from tests.discovery.conftest import paint_images
 

@@ -12,7 +12,7 @@ from partdisc.discovery.labelling import labels_within
 from partdisc.errors import ConfigError, DataError
 from partdisc.parts import PartMaps
 from tests.discovery.contract import floor_masked
-from tests.discovery.test_pipeline import contents, discover
+from tests.runs.test_pipeline import contents, discover
 
 
 @pytest.fixture

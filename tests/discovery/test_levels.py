@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from partdisc.discovery import FeatureClustering, PartTree, load_discoverer, merge_parts
-from partdisc.discovery.level_files import tree_palettes
 from partdisc.discovery.levels import check_levels
-from partdisc.discovery.pipeline import discover
 from partdisc.errors import ConfigError
+from partdisc.runs.level_files import tree_palettes
+from partdisc.runs.pipeline import discover
 from partdisc.store.levels import read_tree
 from partdisc.store.maps import read_maps
 from partdisc.store.masks import read_masks

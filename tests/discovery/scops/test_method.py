@@ -11,7 +11,6 @@ from partdisc.data import list_images
 from partdisc.discovery import create_discoverer, load_discoverer
 from partdisc.discovery.inside import small_images
 from partdisc.discovery.object_cells import collect_cells
-from partdisc.discovery.pipeline import discover
 from partdisc.discovery.scops.checkpoints import list_checkpoints
 from partdisc.discovery.scops.config import CONFIGS, ScopsConfig, load_config
 from partdisc.discovery.scops.labels import start_labels
@@ -20,6 +19,7 @@ from partdisc.discovery.scops.start import InsideKnown
 from partdisc.errors import ConfigError, DataError
 from partdisc.features import Backbone, create_backbone
 from partdisc.metrics import nmi
+from partdisc.runs.pipeline import discover
 from partdisc.store.run import load_run
 from tests.discovery.contract import DiscovererContract
 from tests.discovery.scops.conftest import PARTS, TINY, disc_foreground, disc_maps

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from partdisc.discovery.settings import DiscoverSettings, Runtime
 from partdisc.processes import Processes
 from partdisc.progress import Progress, StepLog
+from partdisc.runs.settings import DiscoverSettings, Runtime
 from partdisc.store.run import RunWriter
 
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from partdisc.discovery.settings import Runtime, resolve_settings
 from partdisc.errors import ConfigError
+from partdisc.runs.settings import Runtime, resolve_settings
 from partdisc.store.files import to_json
 
 

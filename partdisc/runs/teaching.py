@@ -8,14 +8,14 @@ import warnings
 from partdisc.data import ImageList
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.devices import resolve_device
-from partdisc.discovery.figures import write_choice
 from partdisc.discovery.inside import Masks, Pictures
-from partdisc.discovery.job import Job
 from partdisc.discovery.levels import fit_tree
 from partdisc.discovery.models import create_discoverer, load_discoverer
 from partdisc.discovery.numbering import number_like
 from partdisc.errors import PartSupportWarning
 from partdisc.features import Backbone
+from partdisc.runs.figures import write_choice
+from partdisc.runs.job import Job
 from partdisc.store.features import FeatureSet
 from partdisc.store.run import load_run
 

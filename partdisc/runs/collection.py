@@ -13,14 +13,14 @@ from partdisc.data.folders import Folders, by_folder
 from partdisc.data.remote import to_text
 from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.inside import names_masks
-from partdisc.discovery.job import Job
-from partdisc.discovery.opening import check_place, opened
-from partdisc.discovery.pipeline import make_run
-from partdisc.discovery.settings import DiscoverSettings, Runtime, resolve_settings
 from partdisc.errors import ConfigError, DataError, PartdiscError
 from partdisc.features import Backbone, create_backbone
 from partdisc.foreground import GivenMasks, open_masks
 from partdisc.processes import Processes
+from partdisc.runs.job import Job
+from partdisc.runs.opening import check_place, opened
+from partdisc.runs.pipeline import make_run
+from partdisc.runs.settings import DiscoverSettings, Runtime, resolve_settings
 from partdisc.store.collection import (
     DONE,
     RESERVED,

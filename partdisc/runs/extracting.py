@@ -7,9 +7,9 @@ import math
 from partdisc.data import ImageList
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import parse_num_parts
-from partdisc.discovery.job import Job
 from partdisc.features.extraction import run_extraction
 from partdisc.features.planning import ExtractionPlan, features_key, fits_in_memory, plan_extraction
+from partdisc.runs.job import Job
 from partdisc.store import files
 from partdisc.store.features import FeatureSet, FeatureStore, check_dtype
 

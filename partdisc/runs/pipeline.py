@@ -13,21 +13,21 @@ from partdisc.data import ImageList, list_images
 from partdisc.data.remote import to_text
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.devices import resolve_device
-from partdisc.discovery.extracting import extract_stage
-from partdisc.discovery.figures import write_figures
 from partdisc.discovery.inside import Pictures, names_masks, small_images
-from partdisc.discovery.job import Job
 from partdisc.discovery.labelling import write_parts
-from partdisc.discovery.level_files import write_levels
 from partdisc.discovery.object import ObjectForeground
-from partdisc.discovery.opening import check_place, opened
 from partdisc.discovery.saving import save_and_reload
-from partdisc.discovery.settings import Runtime, resolve_settings
-from partdisc.discovery.teaching import learn_stage, start_method
 from partdisc.errors import DataError
 from partdisc.features import Backbone
 from partdisc.foreground import GivenMasks, open_masks
 from partdisc.processes import Processes
+from partdisc.runs.extracting import extract_stage
+from partdisc.runs.figures import write_figures
+from partdisc.runs.job import Job
+from partdisc.runs.level_files import write_levels
+from partdisc.runs.opening import check_place, opened
+from partdisc.runs.settings import Runtime, resolve_settings
+from partdisc.runs.teaching import learn_stage, start_method
 from partdisc.store.features import FeatureSet
 from partdisc.store.masks import MaskSet
 from partdisc.store.run import Run, RunWriter, load_run

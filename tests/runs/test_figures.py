@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from partdisc.discovery import figures
 from partdisc.progress import Progress
 from partdisc.render.palette import part_palette
+from partdisc.runs import figures
 from partdisc.store.masks import MaskEntry, MaskSet, write_mask
 
 

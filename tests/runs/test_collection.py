@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 import partdisc
-from partdisc.discovery import collection, extracting, pipeline
 from partdisc.discovery.models import METHODS
 from partdisc.errors import ArtifactError, ConfigError, DataError
+from partdisc.runs import collection, extracting, pipeline
 from partdisc.store.collection import counterpart, is_collection
 from tests.discovery.conftest import paint_images
-from tests.discovery.test_pipeline import SETTINGS, contents
+from tests.runs.test_pipeline import SETTINGS, contents
 
 TRAINING = {"steps": 2}
 

@@ -16,9 +16,9 @@ from PIL import Image
 
 import partdisc
 from partdisc.data.synthetic import draw
-from partdisc.discovery import extracting, pipeline
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.factorization.blocks import BlockReader
+from partdisc.runs import extracting, pipeline
 from tests.discovery.conftest import paint_images
 
 # a small real network: everything of the pipeline, little arithmetic

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from partdisc.discovery.settings import DiscoverSettings, Runtime
 from partdisc.errors import ConfigError
 from partdisc.processes import Processes
+from partdisc.runs.settings import DiscoverSettings, Runtime
 from partdisc.store.run import RunWriter, clear_run, locked, prepare_folder
 
 Writer = TypeVar("Writer", bound=RunWriter)

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.discovery.conftest import painted
+
+__all__ = ["painted"]
