@@ -1,6 +1,6 @@
 """How good are discovered parts? Ours beside controls, peers and supervision, on four annotated sets.
 
-    python -m benchmarks.quality                                   # all rows, three seeds
+    python -m benchmarks.quality                                   # all rows, five seeds
     python -m benchmarks.quality --leave-one-out --refinement --update-readme  # everything, and the tables
     python -m benchmarks.quality --sets carparts --rows ours grid --limit 12   # a quick look
     python -m benchmarks.quality --again ours                      # make single rows again
@@ -101,7 +101,7 @@ def _options() -> argparse.Namespace:
         "--rows", nargs="+", choices=[row.name for row in (*ROWS, *OPTIONAL_ROWS)], metavar="ROW"
     )
     parser.add_argument("--again", nargs="+", default=[], metavar="ROW|all", help="make these rows again")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--limit", type=int, metavar="N", help="only so many images of each set")
     parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap")
     parser.add_argument("--threads", type=int, default=2, help="of each process")
