@@ -13,7 +13,6 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -26,10 +25,11 @@ from partdisc.data import ImageList, list_images
 from partdisc.discovery.choosing import PartsChoice, RowSample
 from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.fitting import count_cells, learn_parts
-from partdisc.discovery.inside import Masks, Pictures, RowsInside, foreground_of, with_background
+from partdisc.discovery.inside import Masks, Pictures, RowsInside
+from partdisc.discovery.predicting import as_feature_set, check_channels, predict_maps
 from partdisc.discovery.recurrence import PartSupport
 from partdisc.discovery.saving import save_model
-from partdisc.errors import ConfigError, DataError, NotFittedError, PartSupportWarning
+from partdisc.errors import ConfigError, NotFittedError, PartSupportWarning
 from partdisc.factorization.contract import Estimator
 from partdisc.features import (
     DEFAULT_BACKBONE,
@@ -45,8 +45,6 @@ from partdisc.progress import ProgressMaker
 from partdisc.store.features import FeatureSet
 from partdisc.store.levels import PartTree
 from partdisc.threads import one_thread
-
-AT_ONCE = 16  # images whose cells are scored together: a few large operations instead of many small ones
 
 Self = TypeVar("Self", bound="PartDiscoverer")
 
@@ -242,19 +240,9 @@ class PartDiscoverer(Estimator, ABC):
         as in `fit`.
         """
         self._check_fitted()
-        if features.num_channels != self.num_channels_:
-            raise DataError(
-                f"Expected features of {self.num_channels_} channels, as in fit, but got {features.num_channels}."
-            )
-        waiting = iter(range(len(features)) if indices is None else indices)
-        while batch := list(islice(waiting, AT_ONCE)):
-            entries = [features.entries[index] for index in batch]
-            rows = torch.cat([features[index].flatten(0, 1) for index in batch])
-            scores = self._part_scores(rows).split([entry.num_rows for entry in entries])
-            for index, entry, found in zip(batch, entries, scores, strict=True):
-                inside = foreground_of(features, index, self.foreground_, foreground)
-                maps = with_background(found.unflatten(0, entry.grid), inside)
-                yield PartMaps(maps, entry.size, entry.content, entry.id)
+        check_channels(self, features)
+        wanted = range(len(features)) if indices is None else indices
+        yield from predict_maps(self, features, wanted, foreground)
 
     @property
     def has_background(self) -> bool:
@@ -314,16 +302,3 @@ class PartDiscoverer(Estimator, ABC):
     def __repr__(self) -> str:
         backbone = self.backbone.name if isinstance(self.backbone, Backbone) else self.backbone
         return f"{type(self).__name__}(num_parts={self.num_parts}, backbone={backbone!r}, seed={self.seed})"
-
-
-def as_feature_set(features: FeatureSet | Sequence[Tensor | np.ndarray]) -> FeatureSet:
-    """A `FeatureSet` of (h, w, C) maps; one that is a `FeatureSet` already is returned as it is.
-
-    Raises:
-        DataError: if a map has another shape, or channels differ.
-    """
-    if isinstance(features, FeatureSet):
-        return features
-    return FeatureSet.from_maps(
-        [torch.as_tensor(np.asarray(m) if not isinstance(m, Tensor) else m) for m in features]
-    )

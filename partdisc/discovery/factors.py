@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from partdisc.discovery.base import PartDiscoverer, as_feature_set
+from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.drawing import DrawnCells
 from partdisc.discovery.inside import RowsInside
+from partdisc.discovery.predicting import as_feature_set
 from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, unit_scaling
 from partdisc.factorization import TensorBlocks
 from partdisc.factorization.activations import solve_products

@@ -12,8 +12,9 @@ import numpy as np
 from partdisc.allocator import freed_memory_kept
 from partdisc.data import ImageList
 from partdisc.data.remote import to_text
-from partdisc.discovery.base import AT_ONCE, PartDiscoverer
+from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import INSIDE, Masks, Pictures, small_images
+from partdisc.discovery.predicting import AT_ONCE
 from partdisc.foreground import resize_mask
 from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from partdisc.data import ImageRecord, decode_image
+from partdisc.discovery.inside import with_background
 from partdisc.discovery.scops.network import AtrousHead
 from partdisc.features import Backbone
 from partdisc.features.extraction import forward_batch
@@ -35,6 +36,27 @@ def published_rule(maps: np.ndarray) -> np.ndarray:
     scaled = np.divide(parts, highest, out=np.zeros_like(parts), where=highest > 0)
     background = np.full_like(parts[:1], PUBLISHED_BACKGROUND)
     return np.concatenate([background, scaled]).astype(np.float32)
+
+
+def mask_maps(found: Tensor, rule: str, *, background: bool, inside: Tensor | None = None) -> np.ndarray:
+    """Part maps of one image from what the head says.
+
+    Args:
+        found: (K', h, w) probabilities, the background first where there is one.
+        rule: "argmax", or "published" for the paper's; a foreground that is known comes before it.
+        background: whether the first map is the background.
+        inside: (h, w) probability of foreground, where it is known.
+
+    Returns:
+        (K + 1, h, w) float32.
+    """
+    maps = found.numpy()
+    if not background:
+        maps = np.concatenate([np.zeros_like(maps[:1]), maps])
+    if inside is not None:
+        parts = torch.from_numpy(maps[1:]).permute(1, 2, 0)
+        return with_background(parts / parts.sum(2, keepdim=True).clamp(min=1e-12), inside)
+    return published_rule(maps) if rule == "published" else maps
 
 
 def head_probabilities(head: AtrousHead, features: Tensor) -> Tensor:

@@ -24,21 +24,13 @@ from partdisc.discovery.inside import (
     Pictures,
     foreground_of,
     small_images,
-    with_background,
 )
-from partdisc.discovery.scaling import channel_statistics, non_negative_scaling
-from partdisc.discovery.scops.batches import TrainingData
+from partdisc.discovery.predicting import check_channels
 from partdisc.discovery.scops.config import ScopsConfig, load_config
-from partdisc.discovery.scops.inference import averaged_views, head_probabilities, published_rule
-from partdisc.discovery.scops.labels import start_labels
-from partdisc.discovery.scops.network import AtrousHead, Segmenter, dilated, trainable_encoder
-from partdisc.discovery.scops.objective import Objective
-from partdisc.discovery.scops.start import find_start
-from partdisc.discovery.scops.trainer import Trainer
-from partdisc.errors import DataError
+from partdisc.discovery.scops.inference import averaged_views, head_probabilities, mask_maps
+from partdisc.discovery.scops.network import AtrousHead, dilated
+from partdisc.discovery.scops.training import Lesson, SeenImages, teach
 from partdisc.features import Backbone
-from partdisc.features.planning import resized_size
-from partdisc.features.registry import hash_weights
 from partdisc.parts import PartMaps
 from partdisc.progress import ProgressMaker
 from partdisc.store.features import FeatureSet
@@ -113,12 +105,12 @@ class CoPartSegmentation(PartDiscoverer):
         check_learnable(self, features)
         pictures = small_images(features, images) if pictures is None else pictures
         by_id = {record.id: record for record in images.records}
-        records = [by_id[entry.id] for entry in features.entries]
-        listed = ImageList(images.root, tuple(records))
+        records = tuple(by_id[entry.id] for entry in features.entries)
         known = self._known_foreground(features, images, foreground, pictures)
-        self._train(features, listed, known, folder, progress, pictures)
+        seen = SeenImages(records, super().get_backbone(), self.image_size, pictures)
+        self._train(Lesson(features, known, seen), folder, progress)
         if self._settings().train_encoder:
-            features = self.extract(listed)
+            features = self.extract(ImageList(images.root, records))
         settle(self, features)
         return features
 
@@ -135,21 +127,14 @@ class CoPartSegmentation(PartDiscoverer):
         With `images`, maps are averaged over the configured views; without, they are of the features alone.
         """
         self._check_fitted()
-        if features.num_channels != self.num_channels_:
-            raise DataError(
-                f"Expected features of {self.num_channels_} channels, as in fit, but got {features.num_channels}."
-            )
-        published = self._settings().mask_rule == "published"
+        check_channels(self, features)
+        rule = self._settings().mask_rule
         records = {} if images is None else {record.id: record for record in images.records}
         for index in range(len(features)) if indices is None else indices:
             entry = features.entries[index]
-            found = self._seen(records.get(entry.id), features, index).numpy()
-            maps = found if self.has_background_ else np.concatenate([np.zeros_like(found[:1]), found])
-            mask = foreground_of(features, index, None, foreground)
-            if mask is not None:
-                maps = _within(maps, mask)
-            elif published:
-                maps = published_rule(maps)
+            found = self._seen(records.get(entry.id), features, index)
+            inside = foreground_of(features, index, None, foreground)
+            maps = mask_maps(found, rule, background=self.has_background_, inside=inside)
             yield PartMaps(maps, entry.size, entry.content, entry.id)
 
     @property
@@ -179,7 +164,7 @@ class CoPartSegmentation(PartDiscoverer):
     ) -> None:
         """What `fit_features` calls: there are no images."""
         check_learnable(self, features)
-        self._train(features, None, self._known_foreground(features, None, masks), None, None)
+        self._train(Lesson(features, self._known_foreground(features, None, masks)))
         settle(self, features)
 
     def _known_foreground(
@@ -196,90 +181,23 @@ class CoPartSegmentation(PartDiscoverer):
         return known or None
 
     def _train(
-        self,
-        features: FeatureSet,
-        images: ImageList | None,
-        foreground: Masks | None,
-        folder: Path | None,
-        progress: ProgressMaker | None,
-        pictures: Pictures | None = None,
+        self, lesson: Lesson, folder: Path | None = None, progress: ProgressMaker | None = None
     ) -> None:
-        config, device = self._settings(), resolve_device(self.device)
         self.num_parts_ = int(self.num_parts)
-        layers = features.key.get("backbone", {}).get("channels")
-        scaling = non_negative_scaling(channel_statistics(features), layers)
-        encoder = self._encoder(config, device) if images is not None else None
-        records = None if images is None else images.records
-        start = find_start(
-            features,
-            scaling,
+        taught = teach(
+            lesson,
             self.num_parts_,
-            method=config.start,
+            self._settings(),
             seed=self.seed,
-            foreground=foreground,
-            pictures=pictures,
-        )
-        background = foreground is not None
-        labels = start_labels(features, start, pictures if background else None) if config.labels else None
-        data = self._data(features, scaling, records, encoder, foreground, labels)
-        head = AtrousHead(features.num_channels, self.num_parts_ + background, config.rates, self.seed)
-        head.standardize(start.mean, start.scale)
-        if start.weight is not None and start.bias is not None:
-            head.start_from(start.weight, start.bias)
-        seen = encoder if config.warped == "images" else None
-        segmenter = Segmenter(head, seen, config.train_encoder)
-        objective = Objective(segmenter, start.basis, config, background=background, seed=self.seed)
-        trainer = Trainer(
-            objective,
-            data,
-            config,
-            seed=self.seed,
-            device=device,
-            folder=folder,
-            made_with={"features": features.key, "num_parts": self.num_parts_, "background": background},
+            device=resolve_device(self.device),
             workers=self.workers,
+            folder=folder,
             progress=progress,
         )
-        trainer.run()
-        self.head_, self.basis_ = head.cpu().eval(), objective.basis.detach().cpu()
-        self.has_background_, self.history_ = background, trainer.history
-        if segmenter.train_encoder and encoder is not None:
-            self._trained = encoder.requires_grad_(False)
-            self._trained.weights_hash = hash_weights(encoder.model)
-
-    def _encoder(self, config: ScopsConfig, device: torch.device) -> Backbone:
-        backbone = super().get_backbone()
-        if config.train_encoder:
-            backbone = trainable_encoder(backbone, config.output_stride)
-        return backbone.to(device)
-
-    def _data(
-        self,
-        features: FeatureSet,
-        scaling: Any,
-        records: Any,
-        encoder: Backbone | None,
-        foreground: Any,
-        labels: Any,
-    ) -> TrainingData:
-        if encoder is None:
-            return TrainingData(features, scaling, foreground=foreground, labels=labels)
-        teacher = super().get_backbone()
-        sizes = [resized_size(r.height, r.width, self.image_size) for r in records]
-        # a canvas that both strides divide: the teacher's, as a dilated network's stride divides its own
-        canvas = teacher.padded_size(max(h for h, _ in sizes), max(w for _, w in sizes))
-        return TrainingData(
-            features,
-            scaling,
-            records=records,
-            canvas=canvas,
-            stride=teacher.stride,
-            image_size=self.image_size,
-            output_stride=encoder.stride,
-            foreground=foreground,
-            labels=labels,
-            inputs=self._settings().warped,
-        )
+        self.head_, self.basis_, self.history_ = taught.head, taught.basis, taught.history
+        self.has_background_ = lesson.foreground is not None
+        if taught.encoder is not None:
+            self._trained = taught.encoder
 
     def _seen(self, record: ImageRecord | None, features: FeatureSet, index: int) -> Tensor:
         """(K', h, w) probabilities of an image: of its features, or of several views of it."""
@@ -340,9 +258,3 @@ class CoPartSegmentation(PartDiscoverer):
 
     def _basis(self) -> Tensor:
         return self.basis_
-
-
-def _within(maps: np.ndarray, mask: Tensor) -> np.ndarray:
-    """Maps (K + 1, h, w) whose background is what a mask (h, w) leaves."""
-    parts = torch.from_numpy(maps[1:]).permute(1, 2, 0)
-    return with_background(parts / parts.sum(2, keepdim=True).clamp(min=1e-12), mask)

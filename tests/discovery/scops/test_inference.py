@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from partdisc.discovery.scops.config import load_config
-from partdisc.discovery.scops.inference import on_grid, published_rule
+from partdisc.discovery.scops.inference import mask_maps, on_grid, published_rule
 from partdisc.discovery.scops.method import CoPartSegmentation
 from partdisc.features import create_backbone
 from partdisc.parts import PartMaps
@@ -81,3 +81,22 @@ def test_published_rule_lets_weak_parts_win_and_empty_ones_stay_out():
     assert changed.argmax(0).tolist() == [[1, 1], [0, 0]]
     assert not changed[2].any()
     assert maps[0, 0, 0] == np.float32(0.9)
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("rule", ["argmax", "published"])
+def test_a_known_foreground_decides_the_background_whatever_the_rule(background, rule):
+    found = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0)).softmax(dim=0)
+    inside = torch.rand(4, 5, generator=torch.Generator().manual_seed(1))
+    maps = mask_maps(found, rule, background=background, inside=inside)
+    parts = found[int(background) :]
+    assert np.allclose(maps[0], 1 - inside, atol=1e-6)
+    assert np.allclose(maps[1:], (parts / parts.sum(0) * inside).numpy(), atol=1e-6)
+
+
+def test_without_a_background_the_maps_are_the_heads_and_channel_0_is_empty():
+    found = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0)).softmax(dim=0)
+    maps = mask_maps(found, "argmax", background=False)
+    assert not maps[0].any()
+    assert np.array_equal(maps[1:], found.numpy())
+    assert np.array_equal(mask_maps(found, "argmax", background=True), found.numpy())

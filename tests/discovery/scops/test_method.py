@@ -133,7 +133,7 @@ def test_labels_are_kept_to_where_there_is_a_start_and_follow_pictures_where_the
     }
     corrected = []
     monkeypatch.setattr(
-        "partdisc.discovery.scops.method.start_labels",
+        "partdisc.discovery.scops.training.start_labels",
         lambda features, start, pictures: (
             corrected.append(pictures) or start_labels(features, start, pictures)
         ),
