@@ -27,10 +27,10 @@ from partdisc.data.annotations import AnnotationSet, read_annotations
 from partdisc.discovery import TwoStageClustering
 from partdisc.discovery.choosing import RowSample
 from partdisc.discovery.inside import RowsInside, small_images
-from partdisc.discovery.labelling import refined
 from partdisc.discovery.recurrence import measure_support
 from partdisc.metrics import PartEvaluator
 from partdisc.parts import PartMaps
+from partdisc.refinement import refined
 from partdisc.store.features import FeatureSet
 
 HERE = Path(__file__).parent

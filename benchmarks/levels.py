@@ -27,12 +27,12 @@ from benchmarks.quality.sets import BenchSet, Group, open_set
 from partdisc.data.annotations import read_annotations
 from partdisc.discovery import PartDiscoverer, create_discoverer
 from partdisc.discovery.inside import small_images
-from partdisc.discovery.labelling import refined
 from partdisc.discovery.levels import cells_of_parts, fit_tree
 from partdisc.discovery.voting import scaled
 from partdisc.factorization import KMeans
 from partdisc.metrics import PartEvaluator
 from partdisc.parts import PartMaps
+from partdisc.refinement import refined
 from partdisc.store.features import FeatureSet
 
 RESULTS = Path(__file__).parent / "results" / "levels.json"

@@ -33,12 +33,12 @@ from partdisc.data.synthetic import make_synthetic
 from partdisc.discovery import create_discoverer
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import fit_stage, small_images
-from partdisc.discovery.labelling import refined
 from partdisc.discovery.scops.config import load_config
 from partdisc.features import create_backbone, extract_features
 from partdisc.metrics import PartEvaluator
 from partdisc.metrics.intervals import bootstrap
 from partdisc.metrics.pairing import pair_images
+from partdisc.refinement import refined
 from partdisc.store.features import FeatureSet
 
 RESULTS = Path(__file__).parent / "results" / "scops.json"

@@ -19,7 +19,7 @@ LAYERS = [
     ["data", "metrics", "render"],
     ["store"],
     ["parts", "scores", "geometry", "processes", "rows"],
-    ["progress", "threads", "allocator", "errors"],
+    ["progress", "threads", "allocator", "spacing", "errors"],
 ]
 RANK = {unit: len(LAYERS) - row for row, units in enumerate(LAYERS) for unit in units}
 ROOT_MODULES = {"__init__", "__main__"}  # the public face and the `python -m` door see everything

@@ -17,9 +17,8 @@ from benchmarks.quality.scoring import score
 from benchmarks.quality.sets import open_set
 from benchmarks.quality.tasks import Labelled, Place, Task
 from partdisc.discovery.inside import small_images
-from partdisc.discovery.labelling import refined
 from partdisc.parts import PartMaps
-from partdisc.refinement import guided_filter
+from partdisc.refinement import guided_filter, refined
 from partdisc.store.files import to_json, write_text
 
 Refine = Callable[[PartMaps, np.ndarray], np.ndarray]

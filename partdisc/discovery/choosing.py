@@ -20,8 +20,8 @@ from torch import Tensor
 from partdisc.discovery.inside import INSIDE, RowsInside
 from partdisc.discovery.recurrence import PartSupport
 from partdisc.errors import ConfigError, DataError
-from partdisc.foreground.grids import evenly
 from partdisc.parts import MAX_PARTS
+from partdisc.spacing import evenly
 
 RANGE = (2, 16)
 TYPICAL = 4  # parts that people name

@@ -19,12 +19,12 @@ from partdisc.data import ImageList, decode_image, list_images
 from partdisc.data.images import ImageRecord
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.inside import small_images
-from partdisc.discovery.labelling import refined
 from partdisc.discovery.views import VIEWS, View
 from partdisc.errors import ConfigError, DataError
 from partdisc.metrics.consistency import LabelChanges, label_changes
 from partdisc.metrics.controls import grid_labels, image_seed
 from partdisc.progress import ProgressMaker, silent
+from partdisc.refinement import refined
 
 GROUP = 16  # images labelled at once
 

@@ -19,7 +19,7 @@ from partdisc.foreground import resize_mask
 from partdisc.parts import PartMaps
 from partdisc.processes import ALONE, Processes
 from partdisc.progress import ProgressMaker
-from partdisc.refinement import refine_by_colour
+from partdisc.refinement import refined
 from partdisc.render.palette import part_palette
 from partdisc.store import maps as map_store
 from partdisc.store.features import FeatureEntry, FeatureSet
@@ -109,23 +109,6 @@ def is_refined(refinement: str, has_background: bool) -> bool:
 def mask_name(image_id: str) -> str:
     """Where an image's mask lies, relative to `parts/`."""
     return f"masks/{image_id}.png"
-
-
-def refined(maps: PartMaps, picture: np.ndarray) -> PartMaps:
-    """Maps refined by the colours of their image.
-
-    Args:
-        maps: on the backbone's grid (h, w).
-        picture: the image on that grid, several pixels a cell side, uint8 (h * n, w * n, 3); see `small_images`.
-
-    Returns:
-        Maps on the grid of `picture`.
-    """
-    h, w = maps.maps.shape[1:]
-    pixels = picture.shape[0] // h
-    found = refine_by_colour(picture, PartMaps(maps.maps, (h * pixels, w * pixels)).resized())
-    rows, columns = maps.content or (h, w)
-    return PartMaps(found, maps.size, (rows * pixels, columns * pixels), maps.image_id)
 
 
 def labels_within(maps: PartMaps, mask: np.ndarray) -> np.ndarray:

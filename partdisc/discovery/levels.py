@@ -20,8 +20,8 @@ from partdisc.discovery.inside import Masks, small_images
 from partdisc.discovery.merging import lab_colours, merge_clusters
 from partdisc.discovery.object_cells import SAMPLE_IMAGES, ObjectCells, join_cells
 from partdisc.errors import ConfigError
-from partdisc.foreground.grids import evenly
 from partdisc.parts import BACKGROUND
+from partdisc.spacing import evenly
 from partdisc.store.features import FeatureSet
 from partdisc.store.levels import PartTree
 

@@ -20,8 +20,8 @@ from partdisc.factorization import KMeans
 from partdisc.factorization.blocks import open_blocks
 from partdisc.factorization.initialization import truncated_svd
 from partdisc.factorization.lloyd import beyond_own_squares, nearest_center
-from partdisc.foreground.grids import evenly
 from partdisc.rows import BLOCK_ROWS, mean_and_deviation
+from partdisc.spacing import evenly
 from partdisc.threads import spread
 
 SAMPLE_IMAGES = 256  # evenly spaced

@@ -30,11 +30,12 @@ from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.border import border_clusters, border_contrast, centre_classifier, centre_prior
 from partdisc.foreground.classes import class_certainty, class_evidence
 from partdisc.foreground.cut import Cutter
-from partdisc.foreground.grids import enlarge, evenly, pool_map, standardize
+from partdisc.foreground.grids import enlarge, pool_map, standardize
 from partdisc.foreground.joint import first_factor, spectral_cut
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.foreground.share import object_share, support
 from partdisc.rows import mean_and_deviation
+from partdisc.spacing import evenly
 from partdisc.store.features import FeatureSet
 from partdisc.threads import one_thread, spread
 

@@ -18,7 +18,6 @@ from partdisc.data.annotations.coco import read_coco
 from partdisc.data.decoding import declares_alpha
 from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.auto import SAMPLE_IMAGES
-from partdisc.foreground.grids import evenly
 from partdisc.foreground.logistic import LinearForeground, fit_logistic
 from partdisc.foreground.mask_file import (
     holds_shades,
@@ -28,6 +27,7 @@ from partdisc.foreground.mask_file import (
     read_mask_file,
 )
 from partdisc.metrics.pairing import pair_images
+from partdisc.spacing import evenly
 from partdisc.store.features import FeatureSet
 
 ALPHA = "alpha"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -12,18 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partdisc.store.features import FeatureEntry
-
-Item = TypeVar("Item")
-
-
-def evenly(items: Sequence[Item], most: int) -> Sequence[Item]:
-    """At most so many items, evenly spaced.
-
-    >>> evenly("abcdef", 3)
-    ['a', 'c', 'e']
-    """
-    count = len(items)
-    return items if count <= most else [items[i * count // most] for i in range(most)]
 
 
 def pool_map(features: Tensor, cells: int) -> Tensor:

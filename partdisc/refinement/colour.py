@@ -12,6 +12,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from partdisc.parts import PartMaps
 from partdisc.refinement.guided import GuidedFilter
 
 COLOURS = 24  # clusters of an image's colours
@@ -60,6 +61,23 @@ def refine_by_colour(
         np.clip(current, 1e-4, 1, out=current)
         current /= current.sum(0)
     return current
+
+
+def refined(maps: PartMaps, picture: np.ndarray) -> PartMaps:
+    """Maps refined by the colours of their image.
+
+    Args:
+        maps: on the backbone's grid (h, w).
+        picture: the image on that grid, several pixels a cell side, uint8 (h * n, w * n, 3).
+
+    Returns:
+        Maps on the grid of `picture`, of the same image.
+    """
+    h, w = maps.maps.shape[1:]
+    pixels = picture.shape[0] // h
+    found = refine_by_colour(picture, PartMaps(maps.maps, (h * pixels, w * pixels)).resized())
+    rows, columns = maps.content or (h, w)
+    return PartMaps(found, maps.size, (rows * pixels, columns * pixels), maps.image_id)
 
 
 def colour_clusters(image: np.ndarray, count: int = COLOURS) -> np.ndarray:

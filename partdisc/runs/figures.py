@@ -13,13 +13,13 @@ from partdisc.data import decode_image
 from partdisc.discovery.choosing import SHOWN, PartsChoice
 from partdisc.errors import DataError
 from partdisc.features.planning import resized_size
-from partdisc.foreground.grids import evenly
 from partdisc.progress import ProgressMaker
 from partdisc.render.canvas import save_figure
 from partdisc.render.contact_sheet import contact_sheet
 from partdisc.render.overlay import PartOverlay
 from partdisc.render.pictures import fit_within, resize, resize_labels, write_picture
 from partdisc.render.plots import choice_figure
+from partdisc.spacing import evenly
 from partdisc.store import files
 from partdisc.store.masks import MaskEntry, MaskSet
 from partdisc.threads import spread

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from partdisc.foreground.grids import evenly
 from partdisc.processes import ALONE, Processes
 from partdisc.progress import ProgressMaker
 from partdisc.render.contact_sheet import contact_sheet, thumbnail
 from partdisc.render.overlay import PartOverlay
 from partdisc.render.palette import BACKGROUND_COLOR, part_palette, shades
 from partdisc.runs.figures import SHEET_CELL, picture_of, save_sheet, write_sheet
+from partdisc.spacing import evenly
 from partdisc.store import maps as map_store
 from partdisc.store.levels import PartTree, level_folder, write_tree
 from partdisc.store.masks import Color, MaskEntry, MaskSet, write_index, write_mask

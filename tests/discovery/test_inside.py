@@ -8,11 +8,9 @@ from partdisc.data import list_images
 from partdisc.data.synthetic import draw
 from partdisc.discovery import DeepFeatureFactorization, FeatureClustering, load_discoverer
 from partdisc.discovery.inside import RowsInside, check_foreground, small_images, with_background
-from partdisc.discovery.labelling import refined
 from partdisc.errors import ConfigError
 from partdisc.features import create_backbone, extract_features
 from partdisc.foreground import LinearForeground
-from partdisc.parts import PartMaps
 from partdisc.store.features import FeatureSet
 
 
@@ -66,18 +64,6 @@ def test_small_images_lie_on_the_grid_of_the_features():
     for index, entry in enumerate(features.entries):
         assert load(index).shape == (entry.grid[0] * 4, entry.grid[1] * 4, 3)
         assert load(index) is load(index)
-
-
-def test_refinement_follows_the_image_and_keeps_the_geometry():
-    picture = np.zeros((16, 24, 3), np.uint8)
-    picture[:, 10:] = 255  # the true edge, in the middle of a cell
-    maps = np.full((3, 4, 6), 0.01, np.float32)
-    maps[1, :, :3], maps[2, :, 3:] = 0.98, 0.98
-    found = refined(PartMaps(maps, (32, 46), (4.0, 5.75), "a"), picture)
-    assert (found.size, found.content, found.image_id) == ((32, 46), (16.0, 23.0), "a")
-    labels = found.to_labels()
-    assert (labels[:, :19] == 1).all()
-    assert (labels[:, 21:] == 2).all()
 
 
 def test_unknown_stages_are_told():

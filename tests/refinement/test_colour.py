@@ -3,7 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from partdisc.refinement import guided_filter, refine_by_colour
+from partdisc.parts import PartMaps
+from partdisc.refinement import guided_filter, refine_by_colour, refined
 from partdisc.refinement.colour import colour_clusters
 
 
@@ -28,11 +29,11 @@ def test_boundaries_move_to_the_image_edges():
 
 def test_maps_stay_probabilities():
     image, maps, _ = picture()
-    refined = refine_by_colour(image, maps)
-    assert refined.shape == maps.shape
-    assert refined.dtype == np.float32
-    np.testing.assert_allclose(refined.sum(0), 1, atol=1e-5)
-    assert (refined > 0).all()
+    found = refine_by_colour(image, maps)
+    assert found.shape == maps.shape
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
+    assert (found > 0).all()
 
 
 def test_repeatable_and_the_input_untouched():
@@ -73,3 +74,15 @@ def test_guided_filter_of_one_map_equals_a_stack():
         np.testing.assert_allclose(
             guided_filter(guide, maps[..., k : k + 1])[..., 0], whole[..., k], atol=1e-5
         )
+
+
+def test_refinement_follows_the_image_and_keeps_the_geometry():
+    picture = np.zeros((16, 24, 3), np.uint8)
+    picture[:, 10:] = 255  # the true edge, in the middle of a cell
+    maps = np.full((3, 4, 6), 0.01, np.float32)
+    maps[1, :, :3], maps[2, :, 3:] = 0.98, 0.98
+    found = refined(PartMaps(maps, (32, 46), (4.0, 5.75), "a"), picture)
+    assert (found.size, found.content, found.image_id) == ((32, 46), (16.0, 23.0), "a")
+    labels = found.to_labels()
+    assert (labels[:, :19] == 1).all()
+    assert (labels[:, 21:] == 2).all()

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partdisc.discovery.inside import Pictures
-from partdisc.discovery.labelling import refined
 from partdisc.discovery.scops.start import Start
 from partdisc.parts import PartMaps
+from partdisc.refinement import refined
 from partdisc.store.features import FeatureSet
 
 
