@@ -135,7 +135,7 @@ def test_degenerate_inputs(X):
     assert np.isfinite(model.components_).all()
 
 
-def test_messages(signed):
+def test_counts_below_one_and_values_that_are_not_finite_are_refused(signed):
     with pytest.raises(ConfigError, match="num_anchors to be a whole number of at least 1, but got 0"):
         ConvexNMF(2, num_anchors=0).fit(signed)
     with pytest.raises(ConfigError, match="num_components to be a whole number"):

@@ -85,7 +85,7 @@ def test_identical_rows_and_one_cluster(init):
     np.testing.assert_allclose(KMeans(1, init=init).fit([[0.0], [4.0]]).cluster_centers_, [[2.0]])
 
 
-def test_messages(X):
+def test_too_many_clusters_unknown_starts_and_values_that_are_not_finite_are_refused(X):
     with pytest.raises(DataError, match="got 600 rows for num_clusters=601"):
         KMeans(601).fit(X)
     with pytest.raises(

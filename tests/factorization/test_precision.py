@@ -72,7 +72,7 @@ def test_many_at_once(X, precision):
         assert one.relative_error == pytest.approx(alone.relative_error, rel=1e-3)
 
 
-def test_messages(X):
+def test_unknown_precisions_and_those_that_x_does_not_allow_are_refused(X):
     with pytest.raises(ConfigError, match="precision to be one of full, tf32, bfloat16, but got 'fp8'"):
         NMF(3, precision="fp8").fit(X)
     with pytest.raises(ConfigError, match="X of less than float64 for precision='bfloat16'"):

@@ -56,7 +56,7 @@ def test_degenerate_inputs(X):
     assert np.isfinite(model.components_).all()
 
 
-def test_messages(signed):
+def test_unknown_starts_and_values_that_are_not_finite_are_refused(signed):
     with pytest.raises(ConfigError, match="init to be one of kmeans, svd, random, but got 'nndsvd'"):
         SemiNMF(2, init="nndsvd").fit(signed)
     signed[0, 0] = np.nan
