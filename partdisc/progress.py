@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -110,6 +111,7 @@ class Progress:
             line += f", {format_seconds((self.total - self.done) / rate)} left"
         line += "".join(f", {k} {v:.4g}" if isinstance(v, float) else f", {k} {v}" for k, v in values.items())
         if self._tty:
+            line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line cannot be redrawn
             self.stream.write("\r\x1b[K" + line + ("\n" if end else ""))
         else:
             self.stream.write(line + "\n")

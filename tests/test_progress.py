@@ -48,6 +48,16 @@ def test_skipped_items_do_not_count_towards_the_rate():
     assert "99/100 images, 0.0/s" in stream.getvalue()
 
 
+def test_a_terminal_gets_one_line_as_wide_as_it_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    with Progress("fit", 3, stream=stream) as progress:
+        progress._interval = 0
+        progress.advance(**{f"a rather long name {i}": 0.5 for i in range(5)})
+    assert all(len(line.replace("\x1b[K", "")) < 40 for line in stream.getvalue().split("\r"))
+
+
 def test_quiet_says_nothing():
     stream = io.StringIO()
     with Progress("x", 1, interval=0, stream=stream, verbosity=0) as progress:

@@ -12,9 +12,10 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import partdisc
 from partdisc.cli.options import VERBOSE, given, print_config, spelt
@@ -76,7 +77,10 @@ def run_command(command: str, argv: Sequence[str] | None = None, prog: str | Non
         if arguments.print_config:
             print_config(options)
         else:
-            arguments._run(options, _as_typed(prog, argv))
+            with warnings.catch_warnings():
+                if options.get("verbosity") != VERBOSE:
+                    warnings.showwarning = _show_warning
+                arguments._run(options, _as_typed(prog, argv))
         sys.stdout.flush()
     except PartdiscError as error:
         if getattr(arguments, "verbosity", None) == VERBOSE:
@@ -104,6 +108,11 @@ def run_command(command: str, argv: Sequence[str] | None = None, prog: str | Non
     finally:
         signal.signal(signal.SIGTERM, previous)
     return 0
+
+
+def _show_warning(message: Warning | str, *place: Any, **more: Any) -> None:
+    """A warning as one line, without the place in the code it came from."""
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _as_typed(prog: str, argv: list[str]) -> list[str]:

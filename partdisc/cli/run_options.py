@@ -106,8 +106,10 @@ def _make_collection(*arguments: Any, **settings: Any) -> list[str]:
 def _line(run: Run) -> str:
     """What a run found."""
     counts, number = run.info["counts"], run.info["num_parts"]
+    images = counts["images"]
     return (
-        f"{run.folder}: {number} part{'s' * (number > 1)} in {counts['images']} images, {counts['skipped']} skipped; "
+        f"{run.folder}: {number} part{'s' * (number != 1)} in {images} image{'s' * (images != 1)}, "
+        f"{counts['skipped']} skipped; "
         f"see {run.folder / 'figures' / 'contact_sheet.jpg'}"
     )
 

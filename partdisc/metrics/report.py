@@ -9,6 +9,11 @@ from partdisc.metrics.result import EvaluationResult
 from partdisc.scores import SCORE_NAMES, format_score
 
 HEADLINE = ("part_miou", "nmi", "ari")
+# with a foreground the first is there, without one the second
+CONTROLS_TO_BEAT = {
+    "grid_in_foreground": "a plain grid in the same foreground",
+    "grid": "a plain grid",
+}
 LEGEND = {
     "grid": "the image cut into K cells",
     "random_patches": "K random patches in each image",
@@ -38,12 +43,14 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def headline(result: EvaluationResult) -> list[str]:
     """The scores that one line has room for."""
+    if result.num_parts == 1 and "foreground_iou" in result.scores:
+        return ["foreground_iou", "background_iou"]
     wanted = [name for name in (*HEADLINE, "class_miou") if name in result.scores]
     return wanted or list(result.scores)
 
 
 def summary_line(name: str, result: EvaluationResult) -> str:
-    """One line for stdout: scores with intervals, the grid beside them, how many images."""
+    """One line for stdout: scores with intervals, those of the control to beat, how many images."""
     parts = []
     for score in headline(result):
         text = f"{SCORE_NAMES[score]} {format_score(result.scores[score])}"
@@ -53,10 +60,13 @@ def summary_line(name: str, result: EvaluationResult) -> str:
         parts.append(text)
     if result.keypoints:
         parts.append(f"keypoint error {format_score(result.keypoints.get('error'))}")
-    grid = result.controls.get("grid")
-    if isinstance(grid, dict):
-        parts.append("grid " + " / ".join(format_score(grid[score], 2) for score in headline(result)))
-    line = f"{name}: {', '.join(parts)}; {result.num_images} images, protocol {result.protocol}"
+    images = f"{result.num_images} image{'s' * (result.num_images != 1)}"
+    line = f"{name}: {', '.join(parts)}; {images}, protocol {result.protocol}"
+    for control, told in CONTROLS_TO_BEAT.items():
+        scores = result.controls.get(control)
+        if isinstance(scores, dict):
+            line += f"; {told} has {', '.join(format_score(scores[score]) for score in headline(result))}"
+            break
     if result.against:
         found = result.against["scores"][headline(result)[0]]
         line += (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from partdisc.errors import ConfigError, DataError
+from partdisc.render.marking import present_parts
 from partdisc.render.overlay import PartOverlay
 from partdisc.render.pictures import fit_within, resize, resize_labels, to_rgb
 from partdisc.render.text import INK, PAPER, font, shorten
@@ -28,9 +30,9 @@ def contact_sheet(
     Args:
         images_with_labels: pairs of a picture (numpy, torch, Pillow) and its labels (H, W), or None to show it plain.
         columns: how many stand side by side; None makes the sheet about as wide as high.
-        cell: side of the square each image is fitted into, in pixels.
+        cell: side of the square each image is fitted into, in pixels; a row is as high as its highest image.
         gap: between cells, in pixels.
-        overlay: how parts are drawn.
+        overlay: how parts are drawn; its legend stands once, below the sheet.
         captions: one line below each image; longer ones are cut in the middle.
 
     Raises:
@@ -38,7 +40,7 @@ def contact_sheet(
         DataError: if there is no image, or not one caption for each.
 
     >>> contact_sheet([(np.zeros((5, 9, 3), np.uint8), None)] * 3, columns=2, cell=20, gap=0).size
-    (40, 40)
+    (40, 22)
     """
     pictures = list(images_with_labels)
     if cell < 8 or gap < 0 or (columns is not None and columns < 1):
@@ -49,25 +51,39 @@ def contact_sheet(
         raise DataError("Expected at least one image for a contact sheet, but got none.")
     if captions is not None and len(captions) != len(pictures):
         raise DataError(f"Expected {len(pictures)} captions, one for each image, but got {len(captions)}.")
+    overlay = overlay or PartOverlay()
     columns = min(columns or int(np.ceil(np.sqrt(len(pictures)))), len(pictures))
-    rows = -(-len(pictures) // columns)
     line = max(10, cell // 14)
-    height = cell + (line + 4 if captions is not None else 0)
-    sheet = Image.new(
-        "RGB", (columns * (cell + gap) - gap + 2 * gap, rows * (height + gap) - gap + 2 * gap), PAPER
-    )
+    text_height = line + 4 if captions is not None else 0
+    plain = replace(overlay, legend=False)
+    cells = [thumbnail(picture, labels, cell, plain) for picture, labels in pictures]
+    rows = [cells[first : first + columns] for first in range(0, len(cells), columns)]
+    heights = [max(pixels.shape[0] for pixels in row) for row in rows]
+    size = columns * (cell + gap) + gap, sum(heights) + len(rows) * (text_height + gap) + gap
+    sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
-    for index, (picture, labels) in enumerate(pictures):
-        x = gap + index % columns * (cell + gap)
-        y = gap + index // columns * (height + gap)
-        pixels = thumbnail(picture, labels, cell, overlay or PartOverlay())
-        sheet.paste(
-            Image.fromarray(pixels), (x + (cell - pixels.shape[1]) // 2, y + (cell - pixels.shape[0]) // 2)
-        )
-        if captions is not None:
-            text = shorten(captions[index], cell, line)
-            draw.text((x + cell / 2, y + cell + 2), text, INK, font(line), anchor="ma")
-    return sheet
+    y = gap
+    for number, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        for column, pixels in enumerate(row):
+            x = gap + column * (cell + gap)
+            inset = (cell - pixels.shape[1]) // 2, (height - pixels.shape[0]) // 2
+            sheet.paste(Image.fromarray(pixels), (x + inset[0], y + inset[1]))
+            if captions is not None:
+                text = shorten(captions[number * columns + column], cell, line)
+                draw.text((x + cell / 2, y + height + 2), text, INK, font(line), anchor="ma")
+        y += height + text_height + gap
+    return _with_legend(sheet, overlay, pictures, line) if overlay.legend else sheet
+
+
+def _with_legend(
+    sheet: Image.Image, overlay: PartOverlay, pictures: Sequence[tuple[Any, np.ndarray | None]], line: int
+) -> Image.Image:
+    """The sheet with one legend below, of all parts that its pictures show."""
+    shown = sorted({part for _, labels in pictures if labels is not None for part in present_parts(labels)})
+    if not shown:
+        return sheet
+    strip = overlay.legend_strip(shown, sheet.width, line)
+    return Image.fromarray(np.concatenate([np.asarray(sheet), strip]))
 
 
 def thumbnail(picture: Any, labels: np.ndarray | None, cell: int, overlay: PartOverlay) -> np.ndarray:

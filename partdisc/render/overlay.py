@@ -96,7 +96,7 @@ class PartOverlay:
             cv2.copyTo(fill, edge, drawn)
         if self.labels:
             drawn = self._write_names(drawn, labels)
-        return self._add_legend(drawn, present_parts(labels), table[0]) if self.legend else drawn
+        return self._add_legend(drawn, present_parts(labels)) if self.legend else drawn
 
     def _draw_maps(self, pixels: np.ndarray, maps: PartMaps) -> np.ndarray:
         palette = self._palette(maps.num_parts)
@@ -108,7 +108,7 @@ class PartOverlay:
         if self.labels:
             drawn = self._write_names(drawn, maps.to_labels(pixels.shape[:2]))
         if self.legend:
-            drawn = self._add_legend(drawn, list(range(1, maps.num_parts + 1)), np.array(palette))
+            drawn = self._add_legend(drawn, list(range(1, maps.num_parts + 1)))
         return drawn
 
     def _palette(self, highest: int) -> list[Color]:
@@ -141,20 +141,17 @@ class PartOverlay:
             draw_with_halo(draw, taken[-1], name, size)
         return np.array(picture)
 
-    def _add_legend(self, pixels: np.ndarray, parts: list[int], palette: np.ndarray) -> np.ndarray:
-        if not parts:
-            return pixels
+    def legend_strip(self, parts: Sequence[int], width: int, font_size: int) -> np.ndarray:
+        """A white strip, uint8 (h, `width`, 3), with colour and name of `parts`; text is `font_size` pixels high."""
         scores = None if self.scores is None else [self.scores[part - 1] for part in parts]
         texts = legend_texts([self._name(part) for part in parts], scores)
-        strip = draw_legend(
-            parts,
-            texts,
-            [(int(r), int(g), int(b)) for r, g, b in palette],
-            width=pixels.shape[1],
-            font_size=_font_size(pixels),
-            hatching=self.hatching,
-        )
-        return np.concatenate([pixels, strip])
+        palette = self._palette(max(parts))
+        return draw_legend(parts, texts, palette, width=width, font_size=font_size, hatching=self.hatching)
+
+    def _add_legend(self, pixels: np.ndarray, parts: list[int]) -> np.ndarray:
+        if not parts:
+            return pixels
+        return np.concatenate([pixels, self.legend_strip(parts, pixels.shape[1], _font_size(pixels))])
 
 
 def _font_size(picture: np.ndarray) -> int:

@@ -127,9 +127,9 @@ def choice_figure(
         axes.plot(counts, effective, marker="o", markersize=3, label="parts an object shows")
         axes.axvline(chosen, color="0.3", linewidth=0.8, label=f"chosen: {chosen}")
         axes.set(xlabel="number of parts K", ylabel="parts")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_ylim(bottom=0)
-        _legend_of(axes)
+        axes.legend(frameon=True, framealpha=1, edgecolor="none")
     return figure
 
 
@@ -168,7 +168,9 @@ def scores_figure(
                 counts, values, yerr=np.array(around).T, marker="o", markersize=3, capsize=2, label=name
             )
         axes.set(xlabel="number of parts K", ylabel=score_name(score))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        tried = [point[0] for points in series.values() for point in points]
+        axes.set_xlim(min(tried) - 0.5, max(tried) + 0.5)  # room for the ticks of whole numbers
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_ylim(bottom=0)
         _legend_of(axes)
     return figure

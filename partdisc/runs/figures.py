@@ -54,8 +54,8 @@ def write_figures(root: Path, masks: MaskSet, *, overlays: int | None, progress:
 
 
 def write_sheet(masks: MaskSet, folder: Path, pictures: Sequence[Picture] | None = None) -> None:
-    """Write `contact_sheet.jpg`: images, each beside its parts; without `pictures`, evenly chosen ones."""
-    draw = PartOverlay(palette=masks.palette, part_names=masks.part_names)
+    """Write `contact_sheet.jpg`: images beside their parts, and a legend; without `pictures`, evenly chosen ones."""
+    draw = PartOverlay(palette=masks.palette, part_names=masks.part_names, legend=True)
     if pictures is None:
         shown = evenly(masks.entries, SHEET_IMAGES)
         found = spread(lambda entry: list(picture_of(masks, entry, SHEET_CELL)), shown)

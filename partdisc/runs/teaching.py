@@ -99,7 +99,11 @@ def _learn(
     pictures: Pictures,
 ) -> FeatureSet:
     rows, channels = features.shape
-    job.say(f"learning {discoverer.num_parts} parts from {rows} x {channels} features")
+    number = discoverer.num_parts
+    what = (
+        f"{number} part{'s' * (number != 1)}" if isinstance(number, int) else "parts, and how many they are,"
+    )
+    job.say(f"learning {what} from {rows} x {channels} features")
     discoverer.processes, discoverer.budget = job.processes, job.runtime.budget
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PartSupportWarning)  # said by `_report_parts`

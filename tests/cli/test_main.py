@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -61,6 +62,14 @@ def test_verbose_tells_where_an_error_arose(tmp_path, capsys):
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert err.splitlines()[-1].startswith("partdisc discover: Expected images at")
+
+
+def test_a_warning_is_one_line_without_its_place_in_the_code(monkeypatch, capsys):
+    monkeypatch.setattr(
+        "partdisc.cli.name.name_parts", lambda *a: warnings.warn("No object\nstands out.", stacklevel=1)
+    )
+    run_command("name", ["RUN"])
+    assert capsys.readouterr().err.startswith("warning: No object stands out.\n")
 
 
 def test_a_bug_is_exit_1_with_its_traceback(monkeypatch, capsys):

@@ -70,6 +70,14 @@ def test_one_command_draws_all_there_is_something_for(world, capsys):
         assert f">{text}<" in svg
 
 
+def test_a_run_scored_without_parts_is_drawn_without_the_scores(world, capsys):
+    (world / "one" / "evaluation" / "metrics.json").write_text('{"foreground_iou": 0.4}')
+    status, paths, err = render(capsys, world / "one", "--dpi", 60)
+    assert (status, err) == (0, "")
+    assert any(path.endswith("report/index.html") for path in paths)
+    assert not any("scores" in path for path in paths)
+
+
 def test_matched_parts_have_the_annotation_s_color(world, capsys):
     options = ["--only", "overlays", "--opacity", 1, "--contours", 0, "--overlay-format", "png"]
     status, _, err = render(capsys, world / "one", *options)

@@ -112,11 +112,26 @@ def test_tables_are_aligned_and_escape_bars():
     assert format_score(None) == "–"
 
 
+def test_a_foreground_s_line_is_about_the_foreground():
+    evaluator = PartEvaluator(1, NAMES)
+    evaluator.update(np.ones((4, 4), np.uint8), np.ones((4, 4), np.uint8))
+    assert summary_line("fg", evaluator.compute()).startswith(
+        "fg: foreground IoU 1.000, background IoU –; 1 image,"
+    )
+
+
 def test_line_and_table_show_the_runs(image_pairs):
     results = {"one": evaluate(image_pairs).compute(), "two": evaluate(image_pairs[:5]).compute()}
     line = summary_line("one", results["one"])
     assert line.startswith(f"one: part mIoU {results['one'].part_miou:.3f}, NMI ")
     assert line.endswith("; 10 images, protocol partdisc")
+    results["one"].controls = {"grid": dict.fromkeys(results["one"].scores, 0.25)}
+    line = summary_line("one", results["one"])
+    assert line.endswith("; 10 images, protocol partdisc; a plain grid has 0.250, 0.250, 0.250")
+    results["one"].controls["grid_in_foreground"] = dict.fromkeys(results["one"].scores, 0.5)
+    line = summary_line("one", results["one"])
+    assert line.endswith("; a plain grid in the same foreground has 0.500, 0.500, 0.500")
+    results["one"].controls = {}
     table = comparison_table(results).splitlines()
     assert len(table) == 4
     assert f"{results['two'].ari:.3f}" in table[3]

@@ -6,6 +6,7 @@ import pytest
 from partdisc.errors import ConfigError, DataError
 from partdisc.render.contact_sheet import contact_sheet
 from partdisc.render.overlay import PartOverlay
+from partdisc.render.palette import part_palette
 from partdisc.render.pictures import resize_labels
 
 
@@ -31,6 +32,25 @@ def test_parts_are_drawn_and_captions_make_room(scene):
     captioned = contact_sheet([(image, labels)], cell=80, captions=["a rather long name of an image.png"])
     assert captioned.height > plain.height
     assert (np.asarray(plain) == (168, 48, 252)).all(2).sum() == (labels == 1).sum()
+
+
+def test_rows_are_as_high_as_their_highest_image():
+    wide, high = np.zeros((20, 40, 3), np.uint8), np.zeros((40, 20, 3), np.uint8)
+    sheet = contact_sheet([(wide, None)] * 3 + [(high, None)], columns=2, cell=40, gap=0)
+    assert sheet.size == (80, 20 + 40)
+
+
+def test_one_legend_stands_below_the_sheet(scene):
+    image, labels = scene
+    plain = contact_sheet([(image, labels)] * 2, columns=2, cell=80)
+    overlay = PartOverlay(legend=True, part_names=["head", "leg"])
+    sheet = np.asarray(contact_sheet([(image, labels)] * 2, columns=2, cell=80, overlay=overlay))
+    assert np.array_equal(sheet[: plain.height], np.asarray(plain))
+    strip = sheet[plain.height :]
+    for color in part_palette(2)[1 : 1 + labels.max()]:
+        assert (strip == color).all(2).any()
+    unlabelled = contact_sheet([(image, None)], cell=80, overlay=overlay)
+    assert unlabelled.height == contact_sheet([(image, None)], cell=80).height
 
 
 def test_labels_keep_to_their_pixels_when_resized():

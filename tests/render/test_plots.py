@@ -32,6 +32,12 @@ def test_each_value_has_a_panel_and_each_run_a_line():
         curves_figure({"A": {}})
 
 
+def test_one_number_of_parts_has_no_ticks_between_whole_numbers():
+    axes = scores_figure({"dff": [(6, 0.3, None)]}).axes[0]
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [6]
+
+
 def test_scores_are_drawn_in_order_of_k_with_intervals():
     figure = scores_figure({"dff": [(8, 0.4, (0.3, 0.6)), (2, 0.2, None)]})
     (axes,) = figure.axes

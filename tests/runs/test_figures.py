@@ -43,6 +43,13 @@ def test_the_sheet_shows_overlaid_images_where_there_are_enough_and_decodes_noth
     assert (masks.folder.parent / "figures" / "contact_sheet.jpg").exists()
 
 
+def test_the_sheet_says_which_colour_is_which_part(masks):
+    write(masks, None)
+    with Image.open(masks.folder.parent / "figures" / "contact_sheet.jpg") as sheet:
+        strip = np.asarray(sheet)[-30:].astype(int)
+    assert (np.abs(strip - np.array(masks.palette[1])).max(2) < 20).sum() > 50
+
+
 def test_images_that_are_gone_are_left_out(masks):
     (masks.folder.parent / "b.png").unlink()
     assert write(masks, None) == ["a", "c", "d"]

@@ -140,6 +140,12 @@ def _name_of(sources: Sources, label: int) -> str:
     return f"{own} = {sources.shown.parts[key - 1].name}"
 
 
+def _named_overlay(sources: Sources, drawing: Drawing) -> PartOverlay:
+    """How parts are drawn, with the colours and names that all figures of these runs share."""
+    shown = sources.shown
+    return replace(drawing.overlay, palette=shown.palette, part_names=[part.name for part in shown.parts])
+
+
 def draw_sheets(sources: Sources, drawing: Drawing) -> list[Path]:
     """Contact sheets of the best, worst, median and random images; without scores, random ones alone."""
     run = sources.runs[0]
@@ -147,7 +153,7 @@ def draw_sheets(sources: Sources, drawing: Drawing) -> list[Path]:
     written = []
     for which in ("best", "worst", "median", "random") if scores else ("random",):
         ids = choose_images(list(sources.entries), which, SHEET_COUNT, scores=scores, seed=drawing.seed)
-        overlay = replace(drawing.overlay, palette=sources.shown.palette)
+        overlay = replace(_named_overlay(sources, drawing), legend=True)
         pairs = [(sources.pair(sources.entries[i])[0], sources.keys(0, sources.entries[i])) for i in ids]
         captions = [f"{scores[i]:.2f}  {i}" if i in scores else i for i in ids]
         path = drawing.out / f"sheet_{which}.jpg"
@@ -220,8 +226,7 @@ def draw_legend_picture(sources: Sources, drawing: Drawing) -> list[Path]:
 
 def draw_overlays(sources: Sources, drawing: Drawing) -> list[Path]:
     """Every image of the first run."""
-    shown = sources.shown
-    overlay = replace(drawing.overlay, palette=shown.palette, part_names=[part.name for part in shown.parts])
+    overlay = _named_overlay(sources, drawing)
 
     def read_pair(entry: MaskEntry) -> tuple[np.ndarray, np.ndarray]:
         keys = sources.keys(0, entry)
@@ -267,13 +272,13 @@ FIGURES: dict[str, Draw] = {
 }
 
 
-def drawable(sources: Sources) -> Iterator[str]:
+def drawable(sources: Sources, score: str) -> Iterator[str]:
     """The figures this run has something for; overlays of every image are drawn only when asked for."""
     run = sources.runs[0]
     absent = {
         "heatmaps": not any((run.masks.folder / "maps").glob("*.safetensors")),
         "curves": not any(read_curves(r.folder / "log.jsonl") for r in sources.runs),
-        "scores": not any(r.metrics for r in sources.runs),
+        "scores": not any(r.metrics.get(score) is not None for r in sources.runs),
         "overlays": True,
     }
     yield from (name for name in FIGURES if not absent.get(name))
@@ -281,5 +286,5 @@ def drawable(sources: Sources) -> Iterator[str]:
 
 def draw(sources: Sources, drawing: Drawing, names: Sequence[str] = ()) -> Iterator[Path]:
     """The figures called `names`, or all that the run has something for; gives each file as it is written."""
-    for name in names or drawable(sources):
+    for name in names or drawable(sources, drawing.score):
         yield from FIGURES[name](sources, drawing)

@@ -35,7 +35,7 @@ def show(
         cell: side of a cell in pixels.
         seed: of the random choice.
         images: where the images are now, if they moved.
-        overlay: how parts are drawn.
+        overlay: how parts are drawn; by default with the run's names in a legend.
 
     Raises:
         ConfigError: if `run` is none of these, or `count` is below 1.
@@ -51,4 +51,6 @@ def show(
     root = Path(images) if images is not None else None
     with quiet():
         pairs = [read_entry(view, sources.entries[i], read_image, root) for i in ids]
+    masks = view.masks
+    overlay = overlay or PartOverlay(palette=masks.palette, part_names=masks.part_names, legend=True)
     return contact_sheet(pairs, columns=columns, cell=cell, overlay=overlay, captions=ids)
