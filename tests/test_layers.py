@@ -19,7 +19,8 @@ LAYERS = [
     ["data", "metrics", "render"],
     ["store"],
     ["parts", "scores", "geometry", "processes", "rows"],
-    ["progress", "threads", "allocator", "spacing", "errors"],
+    ["progress", "threads", "allocator", "spacing", "checks"],
+    ["errors"],
 ]
 RANK = {unit: len(LAYERS) - row for row, units in enumerate(LAYERS) for unit in units}
 ROOT_MODULES = {"__init__", "__main__"}  # the public face and the `python -m` door see everything
@@ -52,7 +53,7 @@ def test_modules_import_only_from_lower_layers():
 
 
 def test_metrics_and_render_know_only_masks():
-    allowed = {"parts", "scores", "store", "geometry", "errors", "progress"}
+    allowed = {"parts", "scores", "store", "geometry", "progress", "checks", "errors"}
     for unit in ("metrics", "render"):
         for path in (PACKAGE / unit).rglob("*.py"):
             assert imported_units(path) - {unit, "__version__"} <= allowed, path

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partdisc.checks import check_count
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.drawing import DrawnCells
 from partdisc.discovery.inside import RowsInside
@@ -23,7 +24,6 @@ from partdisc.discovery.predicting import as_feature_set
 from partdisc.discovery.scaling import FeatureScaling, ScaledBlocks, channel_statistics, unit_scaling
 from partdisc.factorization import TensorBlocks
 from partdisc.factorization.activations import solve_products
-from partdisc.factorization.checks import check_count
 from partdisc.factorization.estimator import BasisModel
 from partdisc.features.planning import fits_in_memory
 

@@ -17,6 +17,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from partdisc.checks import check_count
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import RowSample
 from partdisc.discovery.inside import RowsInside
@@ -29,7 +30,6 @@ from partdisc.discovery.object_cells import (
 )
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, sharpened
 from partdisc.errors import DataError
-from partdisc.factorization.checks import check_count
 from partdisc.threads import spread
 
 VOTERS = 10_000  # cells, from whose votes the classifier learns

@@ -19,8 +19,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from partdisc.checks import check_array, check_count, check_device
 from partdisc.errors import DataError
-from partdisc.factorization.checks import check_count
 from partdisc.processes import ALONE, Processes
 from partdisc.store.scratch import scratch_tensor
 
@@ -32,6 +32,7 @@ SCRATCH_BLOCK_BYTES = (
 )  # of sources on disk: several blocks are made ahead, and nothing else is as large
 DEVICE_BLOCK_BYTES = 256 << 20
 SPLITS = 8  # blocks at least that a sample is split into, so that threads can share it
+STACK = "Stack the locations of all images as rows."
 MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 256, 8192
 
 
@@ -164,7 +165,7 @@ def open_blocks(
     """
     if isinstance(X, torch.Tensor) or not isinstance(X, RowBlocks):
         tensor = _as_tensor(X)
-        place = torch.device(device) if device is not None else tensor.device
+        place = check_device(device) if device is not None else tensor.device
         source: RowBlocks = TensorBlocks(tensor)
         restore = _restore_tensor(tensor.device) if isinstance(X, torch.Tensor) else _restore_numpy
         kind = tensor.dtype
@@ -172,7 +173,7 @@ def open_blocks(
     else:
         processes, scratch = getattr(X, "processes", ALONE), getattr(X, "scratch", None)
         first = _first_block(X, processes)
-        place = torch.device(device) if device is not None else first.device
+        place = check_device(device) if device is not None else first.device
         source, restore, kind = X, _restore_tensor(first.device), first.dtype
     # float32 is what a process without rows brings
     dtype = torch.float64 if any(processes.gather(kind == torch.float64)) else torch.float32
@@ -183,18 +184,13 @@ def open_blocks(
 
 def _as_tensor(X: Any) -> torch.Tensor:
     if not isinstance(X, torch.Tensor):
-        array = np.asarray(X)
-        if array.dtype.kind not in "biuf":
-            raise DataError(
-                f"Expected X as a matrix of numbers, but got {type(X).__name__} of {array.dtype}."
-            )
+        array = check_array("X", X, "(M, C)", hint=STACK)
         if not array.flags.writeable or any(stride < 0 for stride in array.strides):
             array = array.copy()  # torch warns of the one and cannot hold the other
         X = torch.from_numpy(array)
     if X.ndim != 2 or 0 in X.shape or X.is_complex():
         raise DataError(
-            f"Expected X of shape (M, C) with at least one row and column, but got {tuple(X.shape)}. "
-            "Stack the locations of all images as rows."
+            f"Expected X of shape (M, C) with at least one row and column, but got {tuple(X.shape)}. {STACK}"
         )
     return X.detach()
 

@@ -1,46 +1,23 @@
-"""Checks of arguments and data shared by the factorizations; every message says what to do."""
+"""Checks that the factorizations share; every message says what to do."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any
 
-from partdisc.errors import ConfigError, DataError
+from partdisc.checks import check_count, check_number, check_seed
+from partdisc.errors import DataError
 
 
-def check_count(name: str, value: Any, minimum: int = 1) -> int:
-    """Return `value` as an int of at least `minimum`.
-
-    Raises:
-        ConfigError: if it is anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-        raise ConfigError(f"Expected {name} to be a whole number of at least {minimum}, but got {value!r}.")
-    return int(value)
-
-
-def check_number(name: str, value: Any, minimum: float = 0.0) -> float:
-    """Return `value` as a finite float of at least `minimum`.
+def check_descent(max_iter: Any, tol: Any, seed: Any) -> None:
+    """Check what every solver is asked for.
 
     Raises:
-        ConfigError: if it is anything else.
+        ConfigError: for a value of the wrong kind or out of its range.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not minimum <= float(value) < math.inf:
-        raise ConfigError(f"Expected {name} to be a finite number of at least {minimum}, but got {value!r}.")
-    return float(value)
-
-
-def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
-    """Return `value` if it is one of `choices`.
-
-    Raises:
-        ConfigError: if it is not.
-    """
-    if not isinstance(value, str) or value not in choices:
-        raise ConfigError(f"Expected {name} to be one of {', '.join(choices)}, but got {value!r}.")
-    return value
+    check_count("max_iter", max_iter)
+    check_number("tol", tol)
+    check_seed(seed)
 
 
 def check_finite(square: float, name: str = "X") -> None:

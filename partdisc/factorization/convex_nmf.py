@@ -18,8 +18,9 @@ from typing import Any
 
 import torch
 
+from partdisc.checks import check_count
 from partdisc.factorization.blocks import BlockReader, open_blocks
-from partdisc.factorization.checks import check_count, check_number
+from partdisc.factorization.checks import check_descent
 from partdisc.factorization.engine import Descent, Factorization, Rule, descend, gradient_fell
 from partdisc.factorization.estimator import BasisModel
 from partdisc.factorization.kmeans import KMeans
@@ -89,8 +90,7 @@ class ConvexNMF(BasisModel):
         """Learn the basis from X (M, C) and return its activations W (M, K) >= 0; y is ignored."""
         check_count("num_components", self.num_components)
         check_count("num_anchors", self.num_anchors)
-        check_count("max_iter", self.max_iter)
-        check_number("tol", self.tol)
+        check_descent(self.max_iter, self.tol, self.seed)
         reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
         square = survey(reader, signed=True).square
         anchors = _anchors(reader, max(self.num_anchors, self.num_components), self.seed)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from partdisc.checks import check_array
 from partdisc.errors import DataError
 from partdisc.factorization.activations import solve_activations
 from partdisc.factorization.blocks import BlockReader, open_blocks
@@ -49,8 +50,19 @@ class BasisModel(Estimator):
         raise NotImplementedError
 
     def inverse_transform(self, W: Any) -> Any:
-        """W (M, K) times the learnt basis: what the model makes of X, of shape (M, C)."""
+        """W (M, K) times the learnt basis: what the model makes of X, of shape (M, C).
+
+        Raises:
+            NotFittedError: before fit.
+            DataError: if W is no matrix of numbers with a column for each component.
+        """
         self._check_fitted("components_")
+        if not isinstance(W, torch.Tensor):
+            W = check_array("W", W, "(M, K)")
+        if W.ndim != 2 or W.shape[1] != len(self.components_):
+            raise DataError(
+                f"Expected W of shape (M, {len(self.components_)}), as transform gives it, but got {tuple(W.shape)}."
+            )
         if isinstance(W, torch.Tensor):
             return W @ torch.as_tensor(self.components_).to(W)
         return W @ torch.as_tensor(self.components_).cpu().numpy()

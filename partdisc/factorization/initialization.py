@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
+from partdisc.checks import check_array
 from partdisc.errors import ConfigError
 from partdisc.factorization.blocks import BlockReader
 from partdisc.processes import Processes
@@ -71,7 +71,9 @@ def given_start(reader: BlockReader, num_components: int, init: Any) -> Start:
     M, C = reader.shape
     factors = []
     for name, factor, shape in zip(("W", "H"), init, ((M, num_components), (num_components, C)), strict=True):
-        tensor = torch.as_tensor(factor if isinstance(factor, torch.Tensor) else np.array(factor))
+        if not isinstance(factor, torch.Tensor):
+            factor = check_array(f"a start {name}", factor, "(M, K)" if name == "W" else "(K, C)").copy()
+        tensor = torch.as_tensor(factor)
         if tuple(tensor.shape) != shape:
             raise ConfigError(f"Expected a start {name} of shape {shape}, but got {tuple(tensor.shape)}.")
         if not (tensor >= 0).all() or not torch.isfinite(tensor).all():

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
+from partdisc.checks import check_array, check_choice, check_count
 from partdisc.errors import ConfigError, DataError
 from partdisc.factorization.blocks import BlockReader, open_blocks
-from partdisc.factorization.checks import check_choice, check_count, check_number
+from partdisc.factorization.checks import check_descent
 from partdisc.factorization.compressed import Sketch, make_sketch
 from partdisc.factorization.contract import Estimator
 from partdisc.factorization.lloyd import assign, cluster_sums, lloyd, row_norms, squared_distances
@@ -92,8 +93,7 @@ class KMeans(Estimator):
         """
         check_count("num_clusters", self.num_clusters)
         check_count("restarts", self.restarts)
-        check_count("max_iter", self.max_iter)
-        check_number("tol", self.tol)
+        check_descent(self.max_iter, self.tol, self.seed)
         reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
         norms = row_norms(reader)
         if (rows := reader.place()[1]) < self.num_clusters:
@@ -200,6 +200,8 @@ def plus_plus(sample: torch.Tensor, num_clusters: int, generator: torch.Generato
 
 
 def _given_centers(reader: BlockReader, num_clusters: int, init: Any) -> torch.Tensor:
+    if not isinstance(init, torch.Tensor):
+        init = check_array("starting centres", init, "(K, C)")
     centers = torch.as_tensor(init).to(device=reader.device, dtype=reader.dtype, copy=True)
     expected = (num_clusters, reader.shape[1])
     if tuple(centers.shape) != expected or not torch.isfinite(centers).all():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from partdisc.checks import check_seed
 from partdisc.errors import ConfigError
 from partdisc.factorization.blocks import BlockReader
 from partdisc.factorization.engine import Factorization
@@ -58,6 +59,11 @@ def factorize_many(problems: Sequence[Problem], **options: Any) -> list[Factoriz
         raise ConfigError(
             f"Expected options among {', '.join(Options.__dataclass_fields__)}, but got {unknown}."
         )
+    problems = list(problems)
+    for problem in problems:
+        if not isinstance(problem, Problem):
+            raise ConfigError(f"Expected a sequence of Problem, but got {type(problem).__name__} in it.")
+        check_seed(problem.seed)
     chosen = Options(**options)
     groups: dict[int, list[int]] = {}
     for number, problem in enumerate(problems):

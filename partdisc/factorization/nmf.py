@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
+from partdisc.checks import check_choice, check_count, check_number, check_seed
 from partdisc.errors import ConfigError
 from partdisc.factorization.blocks import BlockReader, open_blocks
 from partdisc.factorization.budgets import Deadline, plan_memory
-from partdisc.factorization.checks import check_choice, check_count, check_number
 from partdisc.factorization.compressed import compressed_start
 from partdisc.factorization.engine import MOMENTUM, Descent, Factorization, Rule, descend, gradient_fell
 from partdisc.factorization.initialization import INITS, Start, given_start, start_factors
@@ -54,6 +54,9 @@ class Options:
         check_choice("precision", self.precision, PRECISIONS)
         if isinstance(self.init, str):
             check_choice("init", self.init, (COMPRESSED, *INITS))
+        elif not isinstance(self.init, Sequence) or len(self.init) != 2:
+            known = ", ".join((COMPRESSED, *INITS))
+            raise ConfigError(f"Expected init to be one of {known}, or a pair (W, H), but got {self.init!r}.")
         for name in ("max_seconds", "max_memory"):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name))
@@ -140,6 +143,7 @@ def non_negative_factorization(
     ((20, 3), (3, 6), True)
     """
     check_count("restarts", restarts)
+    seed = check_seed(seed)
     options = Options(
         init, solver, max_iter, tol, inner_sweeps, block_rows, max_seconds, max_memory, precision, device
     )

@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 
+from partdisc.checks import check_choice, check_count
 from partdisc.factorization.blocks import open_blocks
-from partdisc.factorization.checks import check_choice, check_count, check_number
+from partdisc.factorization.checks import check_descent
 from partdisc.factorization.engine import Descent, Rule, descend, gradient_fell
 from partdisc.factorization.estimator import BasisModel
 from partdisc.factorization.passes import sums_over
@@ -76,8 +77,7 @@ class SemiNMF(BasisModel):
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Learn the basis from X (M, C) and return its activations W (M, K) >= 0; y is ignored."""
         check_count("num_components", self.num_components)
-        check_count("max_iter", self.max_iter)
-        check_number("tol", self.tol)
+        check_descent(self.max_iter, self.tol, self.seed)
         check_choice("init", self.init, INITS)
         reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
         square = survey(reader, signed=True).square

@@ -66,7 +66,7 @@ def test_blocks_of_a_tensor_are_views():
 
 @pytest.mark.parametrize("X", [np.array([["a", "b"]]), np.ones((2, 2), complex), [[1.0], [2.0, 3.0]]])
 def test_what_is_no_matrix_of_numbers_is_refused(X):
-    with pytest.raises((DataError, ValueError), match=r"matrix of numbers|inhomogeneous"):
+    with pytest.raises(DataError, match="X as numbers of shape"):
         open_blocks(X)
 
 

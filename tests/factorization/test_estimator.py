@@ -9,7 +9,7 @@ import sklearn.base
 import torch
 
 from partdisc.errors import ConfigError, DataError, NotFittedError
-from partdisc.factorization import NMF, KMeans, SemiNMF, non_negative_factorization
+from partdisc.factorization import NMF, ConvexNMF, KMeans, SemiNMF, non_negative_factorization
 
 from .conftest import ListBlocks, relu_features
 
@@ -137,3 +137,19 @@ def test_partial_fit_does_not_change_the_basis_it_gave_out(X):
     model.partial_fit(X[:50])
     np.testing.assert_array_equal(given, kept)
     assert not np.array_equal(model.components_, kept)
+
+
+@pytest.mark.parametrize(
+    "model", [NMF(2), SemiNMF(2), ConvexNMF(2), KMeans(2)], ids=lambda m: type(m).__name__
+)
+def test_arguments_of_the_wrong_kind_are_refused_by_name(model, X):
+    for name, value in (("seed", "a"), ("seed", None), ("max_iter", "9"), ("tol", None), ("device", "tpu")):
+        wrong = type(model)(2, **{name: value})
+        with pytest.raises(ConfigError, match=name):
+            wrong.fit(X)
+
+
+@pytest.mark.parametrize("W", [None, "abc", [[1, 2], [3]], np.ones(2), np.ones((4, 3))])
+def test_activations_of_another_kind_or_number_are_refused(W, X):
+    with pytest.raises(DataError, match=r"Expected W .*of shape \(M, "):
+        NMF(2).fit(X).inverse_transform(W)
