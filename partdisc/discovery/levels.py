@@ -57,6 +57,7 @@ def merge_parts(discoverer: PartDiscoverer, images: Any, levels: Sequence[int]) 
 
     Raises:
         ConfigError: if levels are unusable.
+        NotFittedError: before fit.
 
     >>> from partdisc.discovery import FeatureClustering
     >>> images = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
@@ -65,6 +66,7 @@ def merge_parts(discoverer: PartDiscoverer, images: Any, levels: Sequence[int]) 
     >>> [len(tree.finest(level)) for level in (2, 4)], tree.maps_at(2, method.predict(images[:1])[0]).num_parts
     ([2, 4], 2)
     """
+    discoverer._check_fitted()
     listed = images if isinstance(images, ImageList) else list_images(images)
     discoverer.tree_ = fit_tree(discoverer, discoverer.extract(listed), listed, levels)
     return discoverer.tree_

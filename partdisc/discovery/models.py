@@ -34,6 +34,12 @@ METHODS: dict[str, type[PartDiscoverer]] = {
 def create_discoverer(method: str, num_parts: int | str, **params: Any) -> PartDiscoverer:
     """Create a discovery method by name.
 
+    Args:
+        method: "two-stage", "dff", "semi-nmf", "convex-nmf", "kmeans" or "scops", as on the command line; or
+            "foreground", which finds the objects alone.
+        num_parts: K, or "auto".
+        params: other parameters of the method's class.
+
     Raises:
         ConfigError: if there is no such method or it has no such parameter.
     """

@@ -13,7 +13,7 @@ Self = TypeVar("Self", bound="Estimator")
 class Estimator:
     """Base of estimators: the constructor stores its arguments under their own names and nothing else.
 
-    `sklearn.base.clone` and grid searches work on subclasses.
+    `sklearn.base.clone`, pipelines and grid searches work on subclasses.
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -44,6 +44,13 @@ class Estimator:
             raise NotFittedError(
                 f"This {type(self).__name__} is not fitted yet. Call fit with appropriate data before using it."
             )
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn's pipelines ask, from version 1.6 on."""
+        from sklearn.utils import Tags, TargetTags, TransformerTags
+
+        transformer = TransformerTags() if hasattr(self, "transform") else None
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False), transformer_tags=transformer)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())

@@ -74,6 +74,10 @@ class Backbone(nn.Module):
         self.thread_safe = all(layer.index is not None for layer in self.layers)
         self.pad_to = math.lcm(*(layer.stride for layer in self.layers), self._patch_size())
 
+    def __repr__(self) -> str:
+        size = f"channels={self.num_channels}, stride={self.stride}"
+        return f"{type(self).__name__}({self.name!r}, layers={[layer.name for layer in self.layers]}, {size})"
+
     def _patch_size(self) -> int:
         patch = getattr(getattr(self.model, "patch_embed", None), "patch_size", 1)
         return int(patch[0] if isinstance(patch, (tuple, list)) else patch)

@@ -158,7 +158,7 @@ class PartEvaluator:
                 ignore_unlabelled=self.ignore_unlabelled,
             )
         except DataError as error:
-            raise DataError(f"Image {image_id!r}: {error}") from error
+            raise DataError(f"{'' if image_id is None else f'Image {image_id!r}: '}{error}") from error
         padded = np.zeros(self.tables.shape, np.int64)
         padded[: len(table)] = table
         self.tables.add(padded, image_id, category, unit)

@@ -28,8 +28,8 @@ def group_images(tables: ImageTables, scope: str) -> tuple[list[str], np.ndarray
     for image_id, category in zip(tables.ids, tables.categories, strict=True):
         if category is None:
             raise DataError(
-                f"Image {image_id!r}: expected a category, because the scope is 'category', but it has none. "
-                "Score with scope 'dataset', or give every image its category."
+                f"Image {image_id!r}: expected a category, because each gets a matching of its own, but it has none. "
+                "Score with the scope 'dataset', or give every image its category."
             )
     categories, groups = np.unique(np.array(tables.categories, str), return_inverse=True)
     return categories.tolist(), groups

@@ -43,7 +43,7 @@ class GroupScore:
     scores: Mapping[str, float]
 
 
-@dataclass
+@dataclass(repr=False)
 class EvaluationResult:
     """All scores of one evaluation, fractions in [0, 1] (ARI may be negative), NaN where undefined.
 
@@ -106,6 +106,10 @@ class EvaluationResult:
         if name in scores:
             return scores[name]
         raise AttributeError(f"{type(self).__name__} has no score {name!r}; it has {', '.join(scores)}.")
+
+    def __repr__(self) -> str:
+        scores = "".join(f"{name}={value:.3f}, " for name, value in self.scores.items())
+        return f"{type(self).__name__}({scores}images={self.num_images})"
 
     @property
     def absent(self) -> list[str]:

@@ -23,7 +23,16 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 def text_width(text: str, size: int) -> int:
     """Width of one line in pixels."""
-    return int(font(size).getlength(text) + 0.999)
+    return int(font(size).getlength(printable(text)) + 0.999)
+
+
+def printable(text: str) -> str:
+    r"""`text` without line breaks and other control characters, which no line can hold.
+
+    >>> printable("two\nlines")
+    'two lines'
+    """
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def shorten(text: str, width: int, size: int) -> str:
@@ -32,6 +41,7 @@ def shorten(text: str, width: int, size: int) -> str:
     >>> shorten("front/left/wheel.png", 80, 12)
     'front/…l.png'
     """
+    text = printable(text)
     if text_width(text, size) <= width:
         return text
     for kept in range(len(text) - 1, 1, -1):
@@ -75,4 +85,6 @@ def _rim(size: int) -> int:
 def draw_with_halo(draw: ImageDraw.ImageDraw, box: Box, text: str, size: int) -> None:
     """Write white text with a dark rim in the middle of `box`."""
     center = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    draw.text(center, text, PAPER, font(size), anchor="mm", stroke_width=_rim(size), stroke_fill=INK)
+    draw.text(
+        center, printable(text), PAPER, font(size), anchor="mm", stroke_width=_rim(size), stroke_fill=INK
+    )

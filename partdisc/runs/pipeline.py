@@ -55,16 +55,19 @@ def discover(
     Args:
         images: a folder, a glob, a text list, one file, or a sequence of paths.
         out: the run directory.
-        num_parts: K, or "auto" (see `PartDiscoverer`).
+        num_parts: K, or "auto", or "auto:2-16" for a range.
         resume: go on with an interrupted run of the same settings.
         overwrite: remove the run that is there.
-        device: see `Runtime`.
-        workers: see `Runtime`.
-        storage: see `Runtime`.
-        verbosity: see `Runtime`.
-        max_memory: see `Runtime`.
+        device: "auto", "cpu", "cuda", "mps".
+        workers: processes that decode images ahead; None chooses.
+        storage: of the features: "auto", "memory" or "disk".
+        verbosity: 0 says nothing, 1 shows progress on stderr.
+        max_memory: GiB of features kept in memory with "auto"; None takes a quarter of what is free.
         command: what is recorded as the command.
-        **settings: see `DiscoverSettings`; the method's own options go into `options`.
+        **settings: the command's other options: method, foreground, refine, backbone, layers, weights, image_size,
+            seed, limit, levels, apply, like, maps, overlays, keep_features, feature_dtype, batch_size, strict, and
+            options, a dictionary of the method's own, such as `options={"restarts": 4}`; what each means is told in
+            `partdisc.runs.settings.DiscoverSettings`.
 
     Returns:
         The run, opened.

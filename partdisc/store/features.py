@@ -88,6 +88,9 @@ class FeatureSet:
                 self._where.append((number, start))
                 start += entry.num_rows
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(images={len(self.entries)}, shape={self.shape})"
+
     @classmethod
     def from_maps(cls, maps: Sequence[Tensor], ids: Sequence[str] | None = None) -> FeatureSet:
         """A feature set of (h, w, C) maps brought by the caller; images are taken to be as large as their grid.

@@ -129,6 +129,10 @@ def read_user_json(path: str | os.PathLike[str], *, what: str) -> Any:
         raise ConfigError(f"Cannot read {os.fspath(path)} as {what}: {error}.") from error
 
 
+def _amount(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+
+
 def check_free_space(folder: str | os.PathLike[str], needed: int, *, what: str) -> None:
     """Raise a ConfigError if the disk of `folder` has less than `needed` bytes free."""
     place = Path(folder)
@@ -137,6 +141,6 @@ def check_free_space(folder: str | os.PathLike[str], needed: int, *, what: str) 
     free = shutil.disk_usage(place).free
     if free < needed:
         raise ConfigError(
-            f"{what} needs about {needed / 2**30:.1f} GiB in {place}, but only {free / 2**30:.1f} GiB are free. "
+            f"{what} needs about {_amount(needed)} in {place}, but only {_amount(free)} are free. "
             "Free some space or choose another --out."
         )

@@ -10,7 +10,7 @@ import pytest
 
 from partdisc.discovery import FeatureClustering, PartTree, load_discoverer, merge_parts
 from partdisc.discovery.levels import check_levels
-from partdisc.errors import ConfigError
+from partdisc.errors import ConfigError, NotFittedError
 from partdisc.runs.level_files import tree_palettes
 from partdisc.runs.pipeline import discover
 from partdisc.store.levels import read_tree
@@ -36,6 +36,8 @@ def test_the_most_alike_parts_are_merged_first(tiny_backbone):
     method = FeatureClustering(6, backbone=tiny_backbone, image_size=64, device="cpu", foreground="none").fit(
         images
     )
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        merge_parts(type(method)(4), images, [3])
     tree = merge_parts(method, images, [3])
     assert method.tree_ is tree
     seen = set()

@@ -7,6 +7,8 @@ import pytest
 import scipy.optimize
 import sklearn.base
 import torch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from partdisc.errors import ConfigError, DataError, NotFittedError
 from partdisc.factorization import NMF, ConvexNMF, KMeans, SemiNMF, non_negative_factorization
@@ -36,6 +38,15 @@ def test_scikit_learn_can_clone_and_set(estimator):
     assert copy.set_params(seed=6).seed == 6
     with pytest.raises(ConfigError, match=r"parameter of .*seed.*but got 'sed'"):
         copy.set_params(sed=1)
+
+
+def test_a_pipeline_fits_transforms_and_shows_it(estimator, X):
+    model = estimator(3, seed=5)
+    steps = make_pipeline(MinMaxScaler(), model).fit(X)
+    last = "predict" if estimator is KMeans else "transform"
+    found = getattr(steps, last)(X[:5])
+    np.testing.assert_array_equal(found, getattr(model, last)(steps[0].transform(X[:5])))
+    assert estimator.__name__ in steps._repr_html_()
 
 
 def test_fit_returns_self_and_learnt_things_end_in_an_underscore(estimator, X):

@@ -25,6 +25,12 @@ def dino():
     return create_backbone(DINOV2, weights="random")
 
 
+def test_a_backbone_shows_its_name_and_layers_in_one_line(lite):
+    assert repr(lite) == (
+        "Backbone('tf_efficientnet_lite0', layers=['blocks.4', 'blocks.6'], channels=432, stride=16)"
+    )
+
+
 @pytest.mark.parametrize(("h", "w"), [(224, 224), (196, 308)])
 def test_vit_features_equal_timms(dino, h, w):
     x = images(h, w)

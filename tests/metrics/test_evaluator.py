@@ -21,6 +21,17 @@ def evaluate(pairs, num_parts=5, names=("a", "b", "c", "d"), **options):
     return evaluator
 
 
+def test_a_result_shows_its_scores_in_one_line(image_pairs):
+    result = evaluate(image_pairs).compute()
+    assert repr(result).startswith(f"EvaluationResult(part_miou={result.part_miou:.3f}, ")
+    assert repr(result).endswith(f"images={len(image_pairs)})")
+
+
+def test_an_image_without_a_name_is_not_named():
+    with pytest.raises(DataError, match="^Expected predicted labels"):
+        PartEvaluator(2).update(np.full((2, 2), 9), np.zeros((2, 2), int))
+
+
 def test_scores_equal_those_of_all_pixels_at_once(image_pairs):
     result = evaluate(image_pairs).compute()
     predicted = np.concatenate([p.ravel() for p, _ in image_pairs])

@@ -53,6 +53,11 @@ def test_one_legend_stands_below_the_sheet(scene):
     assert unlabelled.height == contact_sheet([(image, None)], cell=80).height
 
 
+def test_a_caption_of_two_lines_becomes_one(scene):
+    sheets = [contact_sheet([scene], cell=80, captions=[name]) for name in ("new\nline", "new line")]
+    assert sheets[0].tobytes() == sheets[1].tobytes()
+
+
 def test_labels_keep_to_their_pixels_when_resized():
     labels = np.arange(6, dtype=np.uint8).reshape(2, 3)
     assert np.array_equal(resize_labels(labels, (4, 6)), labels.repeat(2, 0).repeat(2, 1))

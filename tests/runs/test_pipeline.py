@@ -190,7 +190,7 @@ def test_resume_of_a_finished_run_does_and_changes_nothing(painted, tmp_path, mo
 
 def test_a_disk_too_small_is_told_before_the_work_begins(painted, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
-    with pytest.raises(ConfigError, match="The run needs about .* GiB"):
+    with pytest.raises(ConfigError, match="The run needs about .* MiB"):
         discover(painted, tmp_path / "a")
 
 

@@ -36,6 +36,7 @@ def test_a_store_reads_back_what_was_written(tmp_path, dtype):
     for number, item in enumerate(shards):
         store.write(number, item)
     store.finish(store.open(2))
+    assert repr(FeatureSet(shards)) == "FeatureSet(images=3, shape=(15, 5))"
     for features in (store.open(2), read_features(tmp_path), FeatureSet(shards)):
         assert features.shape == (15, 5)
         assert len(features) == 3

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,3 +72,9 @@ def test_a_full_disk_is_told_before_the_work_begins(tmp_path):
     files.check_free_space(tmp_path / "not" / "there", 1, what="Features")
     with pytest.raises(ConfigError, match="Features needs about .* GiB"):
         files.check_free_space(tmp_path, 2**60, what="Features")
+
+
+def test_little_space_is_told_in_mib(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda place: SimpleNamespace(free=3 << 19))
+    with pytest.raises(ConfigError, match=r"needs about 2.0 MiB .* but only 1.5 MiB are free"):
+        files.check_free_space(tmp_path, 2 << 20, what="The run")
