@@ -74,6 +74,7 @@ class BasisModel(Estimator):
         self.reconstruction_err_ = found.reconstruction_err
         self.relative_error_ = found.relative_error
         self.converged_ = found.converged
+        self.stream_: StreamState | None = None
         return found.W
 
     def _basis_for(self, reader: BlockReader) -> torch.Tensor:
@@ -152,19 +153,15 @@ class NMF(BasisModel):
 
     @one_thread()
     def partial_fit(self, X: Any, y: Any = None) -> NMF:
-        """Improve the basis by one batch of rows from a stream; the first batch starts it.
+        """Improve the basis by one batch of rows from a stream; the first batch starts it, if `fit` did not.
 
         See `streaming.absorb` for the method. Only `components_` and `n_batches_` are kept up to date.
         """
+        if not hasattr(self, "components_"):
+            self.fit(X)
         reader = open_blocks(X, block_rows=self.block_rows, device=self.device)
         survey(reader)
-        state: StreamState | None = getattr(self, "stream_", None)
-        if state is None:
-            started = non_negative_factorization(X, **self.get_params())
-            basis = torch.as_tensor(started.H).to(device=reader.device, dtype=reader.dtype)
-        else:
-            basis = self._basis_for(reader)
-        self.stream_, basis = absorb(reader, basis, state)
+        self.stream_, basis = absorb(reader, self._basis_for(reader), self.stream_)
         self.components_ = reader.restore(basis)
         self.n_batches_ = self.stream_.batches
         return self

@@ -20,6 +20,7 @@ from partdisc.factorization.compressed import Sketch, make_sketch
 from partdisc.factorization.contract import Estimator
 from partdisc.factorization.lloyd import assign, cluster_sums, lloyd, row_norms, squared_distances
 from partdisc.factorization.sampling import sample_rows
+from partdisc.factorization.streaming import CenterSums, absorb_rows
 from partdisc.factorization.survey import survey
 from partdisc.threads import one_thread
 
@@ -52,6 +53,7 @@ class KMeans(Estimator):
         labels_: (M,) int64.
         inertia_: sum of squared distances of the rows to their centre.
         n_iter_: iterations of the best start.
+        n_batches_: batches that `partial_fit` took.
 
     A cluster that loses all its rows moves to the row that lies farthest from its own centre.
 
@@ -111,6 +113,28 @@ class KMeans(Estimator):
         self.labels_ = reader.restore(best.labels)
         self.inertia_ = best.inertia
         self.n_iter_ = best.n_iter
+        self.stream_: CenterSums | None = None
+        return self
+
+    @one_thread()
+    def partial_fit(self, X: Any, y: Any = None) -> KMeans:
+        """Move the centres by one batch of rows from a stream; the first batch starts them, if `fit` did not.
+
+        See `streaming.absorb_rows` for the method. `labels_` and `inertia_` are those of the batch, by the centres as
+        they were before it.
+
+        Raises:
+            DataError: as in `fit`, or if X has other columns than the batches before.
+        """
+        if not hasattr(self, "cluster_centers_"):
+            self.fit(X)
+        reader, centers = self._open(X)
+        found = assign(reader, row_norms(reader), centers)
+        self.stream_ = absorb_rows(found, self.stream_)
+        self.cluster_centers_ = reader.restore(self.stream_.centers(centers))
+        self.labels_ = reader.restore(found.labels)
+        self.inertia_ = found.inertia
+        self.n_batches_ = self.stream_.batches
         return self
 
     def fit_predict(self, X: Any, y: Any = None) -> Any:

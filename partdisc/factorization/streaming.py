@@ -1,4 +1,4 @@
-"""NMF of a stream of batches: only (K, C) and (K, K) sums are kept of what has been seen."""
+"""NMF and k-means of a stream of batches: only sums of size (K, C) and (K, K) are kept of what has been seen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 
 from partdisc.factorization.activations import solve_activations
 from partdisc.factorization.blocks import BlockReader
+from partdisc.factorization.lloyd import Assignment
 from partdisc.factorization.passes import sums_over
 from partdisc.factorization.updates import hals_sweep
 
@@ -56,3 +57,35 @@ def absorb(
     improved = basis.clone()
     hals_sweep(improved, gram.to(basis.dtype), product.to(basis.dtype), sweeps=BASIS_SWEEPS)
     return StreamState(product, gram, 1 if state is None else state.batches + 1), improved
+
+
+@dataclass(frozen=True)
+class CenterSums:
+    """Faded sums over the rows that each centre won, in float64.
+
+    Attributes:
+        sums: of shape (K, C).
+        counts: of shape (K,).
+        batches: how many batches were absorbed.
+    """
+
+    sums: torch.Tensor
+    counts: torch.Tensor
+    batches: int
+
+    def centers(self, present: torch.Tensor) -> torch.Tensor:
+        """The means (K, C); of a cluster that never won a row, its `present` centre."""
+        means = (self.sums / self.counts[:, None]).to(present.dtype)
+        return torch.where(self.counts[:, None] > 0, means, present)
+
+
+def absorb_rows(found: Assignment, state: CenterSums | None, forgetting: float = FORGETTING) -> CenterSums:
+    """Take in the rows of one batch, given to their nearest centres; what was seen before fades.
+
+    Each centre moves at a rate of its own, the share of the batch in all its rows (Sculley, "Web-scale k-means
+    clustering", WWW 2010).
+    """
+    if state is None:
+        return CenterSums(found.sums, found.counts, 1)
+    sums, counts = found.sums + forgetting * state.sums, found.counts + forgetting * state.counts
+    return CenterSums(sums, counts, state.batches + 1)

@@ -141,6 +141,17 @@ def test_stream_approaches_the_batch_fit():
     assert streamed < 1.02 * NMF(4).fit(X).relative_error_
 
 
+def test_a_stream_goes_on_from_a_fit(X):
+    fitted = NMF(3, seed=1).fit(X)
+    loss = np.linalg.norm(X - fitted.transform(X) @ fitted.components_)
+    fitted.partial_fit(X[:50])
+    assert fitted.n_batches_ == 1
+    started = NMF(3, seed=1).partial_fit(X[:50])
+    assert not np.allclose(fitted.components_, started.components_)
+    assert fitted.fit(X).reconstruction_err_ == pytest.approx(loss)
+    assert fitted.partial_fit(X[:50]).n_batches_ == 1  # of the new stream
+
+
 def test_partial_fit_does_not_change_the_basis_it_gave_out(X):
     model = NMF(3).partial_fit(X)
     given = model.components_

@@ -106,3 +106,51 @@ def test_the_nearest_centre_is_the_least_distance_and_the_first_of_equal_ones(co
     assert torch.equal(least, distances.min(0).values)
     first = [next(k for k in range(count) if distances[k, row] == least[row]) for row in range(200)]
     assert labels.tolist() == first
+
+
+def test_stream_approaches_the_batch_fit(X):
+    order = np.random.default_rng(1).permutation(len(X))
+    model = KMeans(8)
+    for _ in range(3):
+        for batch in np.split(X[order], 6):
+            assert model.partial_fit(batch) is model
+    assert model.n_batches_ == 18
+    inertia = np.square(model.transform(X)).min(1).sum()
+    assert inertia < 1.02 * KMeans(8).fit(X).inertia_
+
+
+def test_a_batch_moves_centres_to_the_faded_mean_of_their_rows(X):
+    model = KMeans(3).partial_fit(X[:300])
+    before, sums = model.cluster_centers_.copy(), np.zeros((3, 7))
+    counts = np.zeros(3)
+    for weight, batch, centers in (
+        (0.9, X[:300], KMeans(3).fit(X[:300]).cluster_centers_),
+        (1, X[300:], before),
+    ):
+        labels = np.square(batch[:, None] - centers).sum(2).argmin(1)
+        sums += weight * np.stack([batch[labels == k].sum(0) for k in range(3)])
+        counts += weight * np.bincount(labels, minlength=3)
+    given = model.cluster_centers_
+    model.partial_fit(X[300:])
+    np.testing.assert_allclose(model.cluster_centers_, sums / counts[:, None])
+    np.testing.assert_array_equal(model.labels_, labels)
+    np.testing.assert_array_equal(given, before)
+
+
+def test_a_stream_goes_on_from_a_fit_and_a_fit_ends_it(X):
+    fitted = KMeans(4).fit(X)
+    start = fitted.cluster_centers_.copy()
+    fitted.partial_fit(X[:5])
+    assert fitted.n_batches_ == 1
+    moved = np.abs(fitted.cluster_centers_ - start).max(1) > 0
+    np.testing.assert_array_equal(moved, np.isin(range(4), KMeans(4).fit(X).predict(X[:5])))
+    again = fitted.fit(X).partial_fit(X[:5])
+    assert again.n_batches_ == 1
+
+
+def test_a_stream_refuses_other_columns(X):
+    model = KMeans(3).partial_fit(X)
+    with pytest.raises(DataError, match="7 columns"):
+        model.partial_fit(X[:, :5])
+    with pytest.raises(DataError, match="rows"):
+        KMeans(3).partial_fit(X[:2])
