@@ -66,7 +66,7 @@ def check_size(name: str, value: Any, error: type[PartdiscError] = ConfigError) 
     Raises:
         ConfigError: or what `error` says, if it is anything else.
     """
-    sides = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    sides = list(value) if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else []
     if len(sides) != 2 or not all(isinstance(side, (int, np.integer)) and side >= 1 for side in sides):
         raise error(f"Expected {name} (H, W) of at least 1 x 1 pixels, but got {value!r}.")
     return int(sides[0]), int(sides[1])

@@ -6,13 +6,14 @@ This module knows nothing of files, images or networks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
 
+from partdisc.checks import check_array, check_count, check_size
 from partdisc.errors import DataError
 
 BACKGROUND = 0
@@ -47,16 +48,14 @@ class PartMaps:
     image_id: str = ""
 
     def __post_init__(self) -> None:
-        if self.maps.ndim != 3 or self.maps.shape[0] < 2 or 0 in self.maps.shape:
+        shape = getattr(self.maps, "shape", type(self.maps).__name__)
+        if not isinstance(shape, tuple) or len(shape) != 3 or shape[0] < 2 or 0 in shape:
+            raise DataError(f"Expected part maps of shape (K+1, h, w) with K >= 1, but got {shape}.")
+        check_size("a size", self.size, DataError)
+        if self.content is not None and not _lies_within(self.content, shape[1:]):
             raise DataError(
-                f"Expected part maps of shape (K+1, h, w) with K >= 1, but got {self.maps.shape}."
+                f"Expected a content within the grid {tuple(shape[1:])}, but got {self.content!r}."
             )
-        if len(self.size) != 2 or min(self.size) < 1:
-            raise DataError(f"Expected a size (H, W) of at least 1 x 1, but got {self.size}.")
-        h, w = self.maps.shape[1:]
-        rows, columns = self.content or (h, w)
-        if not (0 < rows <= h and 0 < columns <= w):
-            raise DataError(f"Expected a content within the grid ({h}, {w}), but got {self.content}.")
 
     def __repr__(self) -> str:
         h, w = self.maps.shape[1:]
@@ -73,7 +72,7 @@ class PartMaps:
         Returns:
             float32 array of shape (K + 1, H, W).
         """
-        H, W = size or self.size
+        H, W = self.size if size is None else check_size("a size", size)
         return np.concatenate([band.numpy() for band in self._bands(H, W)], axis=1)
 
     def _bands(self, H: int, W: int, first: int = 0) -> Iterator[torch.Tensor]:
@@ -96,8 +95,16 @@ class PartMaps:
             uint8 array of shape (H, W) with values 0..K.
         """
         first = 0 if self.maps[0].any() else 1
-        H, W = size or self.size
+        H, W = self.size if size is None else check_size("a size", size)
         return np.concatenate([_argmax(band.numpy(), first) for band in self._bands(H, W, first)])
+
+
+def _lies_within(content: tuple[float, float], grid: tuple[int, ...]) -> bool:
+    try:
+        rows, columns = content
+        return bool(0 < rows <= grid[0] and 0 < columns <= grid[1])
+    except (TypeError, ValueError):
+        return False
 
 
 def _argmax(band: np.ndarray, first: int) -> np.ndarray:
@@ -133,8 +140,8 @@ def check_labels(labels: np.ndarray, num_parts: int | None = None, *, name: str 
         DataError: if the array is not two-dimensional, not of whole numbers, or holds a label above `num_parts`
             other than 255 (ignored).
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+    labels = check_array(name, labels, "(H, W)")
+    if labels.dtype.kind == "f":
         raise DataError(
             f"Expected {name} as whole numbers of shape (H, W), but got {labels.dtype} {labels.shape}."
         )
@@ -150,7 +157,10 @@ def check_labels(labels: np.ndarray, num_parts: int | None = None, *, name: str 
 
 @dataclass(frozen=True)
 class PartNames(Sequence[str]):
-    """Names of parts 1..K, in order; an unnamed part is called "part N".
+    """Names of parts 1..K, in order; an unnamed part, "" or None, is called "part N".
+
+    Raises:
+        DataError: if they are no sequence of names.
 
     >>> names = PartNames(["head", ""])
     >>> names[1], names.of(2), len(names)
@@ -160,15 +170,28 @@ class PartNames(Sequence[str]):
     names: Sequence[str]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "names", tuple(n or f"part {i}" for i, n in enumerate(self.names, start=1)))
+        names = self.names
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise DataError(f"Expected a sequence of part names, but got {names!r}.")
+        names = tuple(names)
+        if strange := [name for name in names if not isinstance(name, (str, type(None)))]:
+            raise DataError(f"Expected a sequence of part names, but got {strange[0]!r} in it.")
+        object.__setattr__(self, "names", tuple(n or f"part {i}" for i, n in enumerate(names, start=1)))
 
     @classmethod
     def numbered(cls, num_parts: int) -> PartNames:
         """The names "part 1" .. "part K"."""
-        return cls([""] * num_parts)
+        return cls([""] * check_count("num_parts", num_parts, 0))
 
     def of(self, label: int) -> str:
-        """The name of a label: 0 is "background", 1..K the parts."""
+        """The name of a label: 0 is "background", 1..K the parts.
+
+        Raises:
+            ConfigError: if the label is no whole number of at least 0.
+            DataError: if there is none such.
+        """
+        if check_count("label", label, 0) > len(self):
+            raise DataError(f"Expected a label within 0..{len(self)}, but got {label}.")
         return "background" if label == BACKGROUND else self.names[label - 1]
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]

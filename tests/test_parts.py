@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from partdisc.errors import DataError
+from partdisc.errors import ConfigError, DataError
 from partdisc.parts import PartMaps, PartNames, check_labels
 
 RNG = np.random.default_rng(0)
@@ -71,6 +71,10 @@ def test_maps_do_not_change_the_caller():
         (np.ones((2, 0, 4)), (4, 4), None, "shape"),
         (np.ones((2, 4, 4)), (0, 4), None, "at least 1 x 1"),
         (np.ones((2, 4, 4)), (4, 4), (5.0, 4.0), "within the grid"),
+        ([[[1.0]]], (4, 4), None, "shape .* but got list"),
+        (np.ones((2, 4, 4)), 4, None, "a size .* but got 4"),
+        (np.ones((2, 4, 4)), ("4", "4"), None, "a size"),
+        (np.ones((2, 4, 4)), (4, 4), 4.0, "within the grid .* but got 4.0"),
     ],
 )
 def test_maps_that_do_not_fit_are_refused(maps, size, content, words):
@@ -102,3 +106,24 @@ def test_names_number_what_nobody_named():
     assert list(names) == ["wheel", "part 2"]
     assert names.of(0) == "background"
     assert list(PartNames.numbered(2)) == ["part 1", "part 2"]
+
+
+@pytest.mark.parametrize("names", [3, None, "head", ["head", 2]])
+def test_what_is_no_sequence_of_names_is_refused(names):
+    with pytest.raises(DataError, match="Expected a sequence of part names, but got"):
+        PartNames(names)
+
+
+def test_only_labels_that_are_there_have_a_name():
+    names = PartNames(["wheel"])
+    with pytest.raises(DataError, match=r"a label within 0\.\.1, but got 2"):
+        names.of(2)
+    for label in (-1, "1", 1.0):
+        with pytest.raises(ConfigError, match="label to be a whole number of at least 0"):
+            names.of(label)
+
+
+@pytest.mark.parametrize("size", [4, (4,), (0, 4), (2.5, 4), "ab"])
+def test_maps_are_resized_to_whole_pixels_only(size):
+    with pytest.raises(ConfigError, match="at least 1 x 1 pixels, but got"):
+        PartMaps(np.ones((2, 4, 4)), (4, 4)).to_labels(size)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from partdisc.checks import check_count
 from partdisc.errors import ConfigError, DataError
-from partdisc.metrics.functional.contingency import Labels, contingency_table
+from partdisc.metrics.functional.contingency import Labels, as_labels, contingency_table
 from partdisc.metrics.grouping import SCOPES, group_images
 from partdisc.metrics.matching import Matching, MatchRule
 from partdisc.metrics.notes import result_notes
@@ -65,7 +66,7 @@ class PartEvaluator:
         partial_annotation: bool = False,
         foreground_only: bool = False,
     ) -> None:
-        self.num_parts = dict(num_parts) if isinstance(num_parts, Mapping) else num_parts
+        self.num_parts = _counts(num_parts)
         self.part_names = PartNames(part_names or [""] * self.highest_part)
         self.rule = MatchRule(assignment, by, "none", background_class)
         self.scope = scope
@@ -127,24 +128,20 @@ class PartEvaluator:
         Raises:
             DataError: if shapes differ, a label is out of range, or an image comes twice; the image is named.
         """
-        if predicted.ndim == 3:
-            size = len(predicted)
-            if len(target) != size:
-                raise DataError(
-                    f"Expected as many annotated as predicted images, but got {len(target)} and {size}."
-                )
-            items = zip(
-                predicted,
-                target,
-                _each(image_id, size),
-                _each(category, size),
-                _each(unit, size),
-                strict=True,
+        predicted, target = as_labels(predicted, "predicted labels"), as_labels(target, "annotated labels")
+        if predicted.ndim != 3:
+            predicted, target = predicted[None], target[None]
+        size, annotated = len(predicted), len(target) if target.ndim else 0
+        if annotated != size:
+            raise DataError(
+                f"Expected as many annotated as predicted images, but got {annotated} and {size}."
             )
-            for p, t, i, c, u in items:
-                self._update(p, t, i, c, u)
-        else:
-            self._update(predicted, target, image_id, category, unit)  # type: ignore[arg-type]
+        ids, categories, units = (
+            _each(name, value, size)
+            for name, value in (("image_id", image_id), ("category", category), ("unit", unit))
+        )
+        for image in zip(predicted, target, ids, categories, units, strict=True):
+            self._update(*image)
 
     def _update(
         self, predicted: Labels, target: Labels, image_id: str | None, category: str | None, unit: str | None
@@ -179,9 +176,11 @@ class PartEvaluator:
         """Add the images of another evaluator with the same settings.
 
         Raises:
-            ConfigError: if the settings differ.
+            ConfigError: if it is none, or the settings differ.
             DataError: if both counted the same image.
         """
+        if not isinstance(other, PartEvaluator):
+            raise ConfigError(f"Expected a PartEvaluator, but got {type(other).__name__}.")
         mine, theirs = ({k: v for k, v in vars(e).items() if k != "tables"} for e in (self, other))
         differing = [name for name in mine if mine[name] != theirs[name]]
         if differing:
@@ -191,9 +190,9 @@ class PartEvaluator:
     def like(self, num_parts: int | None = None) -> PartEvaluator:
         """An empty evaluator with the same settings, and with another number of discovered parts if given."""
         other = copy.copy(self)
-        other.num_parts = self.num_parts if num_parts is None else num_parts
         if num_parts is not None:
-            other.background = "auto"
+            other.num_parts, other.background = _counts(num_parts), "auto"
+            other._check()
         other.reset()
         return other
 
@@ -268,6 +267,18 @@ class PartEvaluator:
         )
 
 
-def _each(value: str | Sequence[str | None] | None, size: int) -> Sequence[str | None]:
+def _counts(num_parts: int | Mapping[str, int]) -> int | dict[str, int]:
+    """K, or that of each category, as plain numbers; `_check` says which can be."""
+    if isinstance(num_parts, Mapping):
+        return {name: check_count(f"num_parts of {name}", count, None) for name, count in num_parts.items()}
+    return check_count("num_parts", num_parts, None)
+
+
+def _each(name: str, value: str | Sequence[str | None] | None, size: int) -> list[str | None]:
     """One value for each image of a batch."""
-    return [value] * size if value is None or isinstance(value, str) else value
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return [value] * size
+    values = list(value)
+    if len(values) != size:
+        raise DataError(f"Expected one {name} for each of {size} images, but got {len(values)}.")
+    return values

@@ -43,6 +43,8 @@ def select_matchings(
     Raises:
         DataError: if a group has none, or one is for other numbers of parts.
     """
+    if not isinstance(matchings, Mapping) or not all(isinstance(m, Matching) for m in matchings.values()):
+        raise DataError(f"Expected a Matching for each group by its name, but got {matchings!r}.")
     for name in names:
         if name not in matchings:
             raise DataError(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from partdisc.errors import ConfigError
+from partdisc.errors import ConfigError, DataError
+from partdisc.metrics.functional.contingency import as_counts
 from partdisc.metrics.functional.overlap import label_iou
 
 ASSIGNMENTS = ("one-to-one", "many-to-one")
@@ -49,7 +50,7 @@ class MatchRule:
             )
         if self.by not in (*CRITERIA, None):
             raise ConfigError(f"Expected matching by {' or '.join(CRITERIA)}, but got {self.by!r}.")
-        if isinstance(self.background, str) and self.background not in ("none", "largest"):
+        if self.background not in ("none", "largest") and not isinstance(self.background, int):
             raise ConfigError(f"Expected background none, largest or a part, but got {self.background!r}.")
 
     @property
@@ -90,11 +91,19 @@ def match_parts(
         by: "iou" or "pixels"; default "iou" for one-to-one, "pixels" for many-to-one.
         rule: all of the above and more in one object; given, it wins.
 
+    Raises:
+        ConfigError: if a rule is unknown.
+        DataError: if the table is none.
+
     >>> match_parts(np.array([[9, 0, 0], [0, 1, 5], [1, 4, 0]])).targets
     (0, 2, 1)
     """
     rule = rule or MatchRule(assignment, by)
-    counts = np.array(table, np.float64)
+    if not isinstance(rule, MatchRule):
+        raise ConfigError(f"Expected a MatchRule, but got {rule!r}.")
+    counts = as_counts(table, "(K + 1, P + 1)").copy()
+    if 0 in counts.shape:
+        raise DataError(f"Expected a table of shape (K + 1, P + 1), but got {counts.shape}.")
     background = _declared_background(counts, rule.background)
     if background is not None:
         counts[0] += counts[background]

@@ -218,7 +218,7 @@ def get_protocol(name: str) -> EvaluationProtocol:
     Raises:
         ConfigError: listing the names there are.
     """
-    if name not in PROTOCOLS:
+    if not isinstance(name, str) or name not in PROTOCOLS:
         raise ConfigError(f"Expected a protocol among {', '.join(PROTOCOLS)}, but got {name!r}.")
     return PROTOCOLS[name]
 

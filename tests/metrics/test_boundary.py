@@ -5,6 +5,7 @@ import pytest
 from scipy.ndimage import binary_erosion, generate_binary_structure
 from scipy.spatial.distance import cdist
 
+from partdisc.errors import ConfigError, DataError
 from partdisc.metrics.functional import boundary_counts, boundary_f_score
 
 
@@ -54,3 +55,18 @@ def test_masks_are_not_changed():
     boundary_counts(predicted, target)
     assert np.array_equal(predicted, copies[0])
     assert np.array_equal(target, copies[1])
+
+
+@pytest.mark.parametrize("mask", [None, "abc", np.ones(3), [[1, 2], [3]]])
+def test_what_is_no_mask_is_refused(mask):
+    with pytest.raises(DataError, match="annotated mask as numbers"):
+        boundary_counts(np.ones((4, 4), bool), mask)
+
+
+def test_masks_of_two_shapes_and_counts_of_another_kind_are_refused():
+    with pytest.raises(DataError, match="masks of the same shape"):
+        boundary_counts(np.ones((4, 4), bool), np.ones((4, 5), bool))
+    with pytest.raises(DataError, match=r"shape \(\.\.\., 4\)"):
+        boundary_f_score(np.ones(3))
+    with pytest.raises(ConfigError, match="tolerance to be a finite number"):
+        boundary_counts(np.ones((4, 4), bool), np.ones((4, 4), bool), tolerance=float("nan"))

@@ -267,3 +267,39 @@ def test_merging_other_settings_is_refused(image_pairs):
 def test_unusable_settings_are_refused(options, words):
     with pytest.raises(ConfigError, match=words):
         PartEvaluator(**options)
+
+
+@pytest.mark.parametrize("num_parts", ["2", None, 2.5, [1], {"car": "2"}])
+def test_numbers_of_parts_of_the_wrong_kind_are_refused(num_parts):
+    with pytest.raises(ConfigError, match="num_parts.* to be a whole number, but got"):
+        PartEvaluator(num_parts, ["a"])
+    with pytest.raises(ConfigError, match="num_parts.* to be a whole number"):
+        PartEvaluator(2).like("2" if num_parts is None else num_parts)
+
+
+def test_lists_are_labels_too_and_what_is_no_labels_is_refused():
+    evaluator = PartEvaluator(2)
+    evaluator.update([[0, 1], [2, 2]], [[0, 1], [2, 2]])
+    assert evaluator.compute().part_miou == 1
+    for labels in (None, "abc", [[1, 2], [3]], {"a": 1}):
+        with pytest.raises(DataError, match="predicted labels as numbers"):
+            evaluator.update(labels, [[0]])
+        with pytest.raises(DataError, match="annotated labels as numbers"):
+            evaluator.update([[0]], labels)
+
+
+@pytest.mark.parametrize("name", ["image_id", "category", "unit"])
+def test_a_batch_has_one_of_each_for_every_image(name):
+    labels = np.zeros((2, 3, 3), int)
+    with pytest.raises(DataError, match=f"one {name} for each of 2 images, but got 1"):
+        PartEvaluator(2).update(labels, labels, **{name: ["a"]})
+
+
+@pytest.mark.parametrize("matchings", [3, {"all": 3}])
+def test_what_is_no_matching_is_refused(matchings):
+    evaluator = PartEvaluator(2)
+    evaluator.update([[1]], [[1]])
+    with pytest.raises(DataError, match="Expected a Matching for each group by its name"):
+        evaluator.compute(matchings)
+    with pytest.raises(ConfigError, match="Expected a PartEvaluator, but got int"):
+        evaluator.merge(3)

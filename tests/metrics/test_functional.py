@@ -181,3 +181,20 @@ def test_unlabelled_pixels_can_be_left_out():
 def test_unusable_labels_are_named(predicted, target, words):
     with pytest.raises(DataError, match=words):
         F.contingency_table(predicted, target, 2, 2)
+
+
+TABLE_SCORES = [F.ari, F.fg_nmi, F.label_iou, F.part_iou, F.purity]
+CONFUSION_SCORES = [F.part_miou, F.class_precision, F.foreground_iou]
+
+
+@pytest.mark.parametrize("score", TABLE_SCORES + CONFUSION_SCORES, ids=lambda score: score.__name__)
+@pytest.mark.parametrize("table", [None, 3, "abc", np.ones(3), [[1, 2], [3]], [["1", "2"]]])
+def test_scores_want_a_table_of_counts(score, table):
+    with pytest.raises(DataError, match=r"Expected a table of counts as numbers of shape .* Make it with"):
+        score(table)
+
+
+@pytest.mark.parametrize("score", CONFUSION_SCORES, ids=lambda score: score.__name__)
+def test_a_contingency_table_is_no_confusion_where_it_has_fewer_rows_than_columns(score):
+    with pytest.raises(DataError, match=r"Expected a confusion of shape .* but got \(2, 4\)"):
+        score(np.ones((2, 4)))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from partdisc.errors import ConfigError
+from partdisc.errors import ConfigError, DataError
 from partdisc.metrics import functional as F
 from partdisc.metrics import match_parts
 from partdisc.metrics.matching import MatchRule, fold
@@ -122,3 +122,16 @@ def test_fold_keeps_every_pixel():
 def test_unknown_rules_are_refused(options, words):
     with pytest.raises(ConfigError, match=words):
         MatchRule(**options)
+
+
+@pytest.mark.parametrize(
+    "table", [None, 3, "abc", [[1, 2], [3]], np.ones(3), np.ones((3, 3, 3)), np.ones((0, 2))]
+)
+def test_what_is_no_table_is_refused(table):
+    with pytest.raises(DataError, match=r"Expected a table .*of shape \(K \+ 1, P \+ 1\), but got"):
+        match_parts(table)
+
+
+def test_what_is_no_rule_is_refused():
+    with pytest.raises(ConfigError, match="Expected a MatchRule, but got 'iou'"):
+        match_parts(np.ones((2, 2)), rule="iou")

@@ -11,12 +11,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import entr
 
+from partdisc.metrics.functional.contingency import as_counts
 from partdisc.metrics.functional.undefined import ratio
 
 
 def _counts(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Counts, rows, columns as float64 (exact below 2^53 pixels), and whether both sides have two labels."""
-    counts = np.asarray(table, np.float64)
+    """Counts, rows, columns as float64, and whether both sides have two labels."""
+    counts = as_counts(table)
     rows, columns = counts.sum(-1), counts.sum(-2)
     return counts, rows, columns, ((rows > 0).sum(-1) > 1) & ((columns > 0).sum(-1) > 1)
 
@@ -52,7 +53,7 @@ def completeness(table: np.ndarray) -> np.ndarray:
 
 def purity(table: np.ndarray) -> np.ndarray:
     """Share of the pixels that carry the most frequent annotated label of their predicted one, in (0, 1]."""
-    counts = np.asarray(table, np.float64)
+    counts = as_counts(table)
     return ratio(counts.max(-1).sum(-1), counts.sum((-2, -1)))
 
 
@@ -79,9 +80,9 @@ def ari(table: np.ndarray) -> np.ndarray:
 
 def fg_nmi(table: np.ndarray) -> np.ndarray:
     """NMI over the pixels annotated as a part."""
-    return nmi(np.asarray(table)[..., 1:])
+    return nmi(as_counts(table)[..., 1:])
 
 
 def fg_ari(table: np.ndarray) -> np.ndarray:
     """ARI over the pixels annotated as a part."""
-    return ari(np.asarray(table)[..., 1:])
+    return ari(as_counts(table)[..., 1:])

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from partdisc.checks import check_array, check_count
 from partdisc.errors import DataError
 from partdisc.parts import BACKGROUND, IGNORE
 
 LABELS = 256  # labels are 8-bit: two of them fuse into one 16-bit code
+TABLE = "Make it with contingency_table."
 CHUNK = 1 << 18  # pixels whose codes stay in the cache together
 Labels = np.ndarray | torch.Tensor
 
@@ -43,6 +45,9 @@ def contingency_table(
            [1, 1],
            [0, 0]])
     """
+    predicted, target = as_labels(predicted, "predicted labels"), as_labels(target, "annotated labels")
+    check_count("num_parts", num_parts, 0)
+    check_count("num_targets", num_targets, 0)
     if tuple(predicted.shape) != tuple(target.shape):
         raise DataError(
             f"Expected prediction and annotation of the same shape, but got {tuple(predicted.shape)} and "
@@ -59,6 +64,24 @@ def contingency_table(
     if ignore_unlabelled:
         table[:, BACKGROUND] = 0
     return table
+
+
+def as_counts(table: np.ndarray, axes: str = "(..., K + 1, P + 1)") -> np.ndarray:
+    """A table of counts as float64, which is exact below 2^53 pixels.
+
+    Raises:
+        DataError: if it is none.
+    """
+    return check_array("a table of counts", table, axes, hint=TABLE).astype(np.float64, copy=False)
+
+
+def as_labels(labels: Labels, name: str) -> Labels:
+    """Labels as an array, or as the tensor that they are.
+
+    Raises:
+        DataError: if they are no numbers.
+    """
+    return labels if isinstance(labels, torch.Tensor) else check_array(name, labels, "(...)")
 
 
 def _as_bytes(labels: Labels, name: str) -> np.ndarray:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from partdisc.errors import DataError
+from partdisc.metrics.functional.contingency import as_counts
 from partdisc.metrics.functional.undefined import nan_mean, ratio
 
 
@@ -27,7 +29,7 @@ def label_iou(table: np.ndarray) -> np.ndarray:
     Returns:
         float64 array of shape (..., K + 1, P + 1) in [0, 1]; NaN where neither label occurs.
     """
-    counts = np.asarray(table, np.float64)
+    counts = as_counts(table)
     rows, columns = counts.sum(-1, keepdims=True), counts.sum(-2, keepdims=True)
     return ratio(counts, rows + columns - counts)
 
@@ -49,9 +51,9 @@ def part_iou(table: np.ndarray) -> np.ndarray:
 
 def class_iou(confusion: np.ndarray) -> np.ndarray:
     """IoU of background and parts after matching, shape (..., P + 1); NaN for those never annotated."""
-    annotated = np.asarray(confusion).sum(-2) > 0
-    matched = np.diagonal(label_iou(confusion), axis1=-2, axis2=-1)
-    return np.where(annotated, matched, np.nan)
+    counts = _confusion(confusion)
+    matched = np.diagonal(label_iou(counts), axis1=-2, axis2=-1)
+    return np.where(counts.sum(-2) > 0, matched, np.nan)
 
 
 def part_miou(confusion: np.ndarray) -> np.ndarray:
@@ -75,7 +77,7 @@ def background_iou(confusion: np.ndarray) -> np.ndarray:
 
 def foreground_iou(confusion: np.ndarray) -> np.ndarray:
     """IoU of "any part" with "any annotated part"; NaN where no part is annotated."""
-    counts = np.asarray(confusion, np.float64)
+    counts = _confusion(confusion)
     shared = counts[..., 1:, 1:].sum((-2, -1))
     annotated = counts[..., 1:].sum((-2, -1))
     iou = ratio(shared, counts[..., 1:, :].sum((-2, -1)) + annotated - shared)
@@ -84,19 +86,19 @@ def foreground_iou(confusion: np.ndarray) -> np.ndarray:
 
 def class_precision(confusion: np.ndarray) -> np.ndarray:
     """Share of the pixels predicted as each label that are annotated so, (..., P + 1); NaN if never predicted."""
-    counts = np.asarray(confusion, np.float64)
+    counts = _confusion(confusion)
     return ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1)[..., : counts.shape[-1]])
 
 
 def class_recall(confusion: np.ndarray) -> np.ndarray:
     """Share of the pixels annotated as each label that are predicted so, (..., P + 1); NaN if never annotated."""
-    counts = np.asarray(confusion, np.float64)
+    counts = _confusion(confusion)
     return ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-2))
 
 
 def class_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Share of all pixels on which prediction and annotation agree whether they are this label, (..., P + 1)."""
-    counts = np.asarray(confusion, np.float64)
+    counts = _confusion(confusion)
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
     wrong = counts.sum(-1)[..., : counts.shape[-1]] + counts.sum(-2) - 2 * hits
     total = counts.sum((-2, -1))[..., None]
@@ -105,10 +107,21 @@ def class_accuracy(confusion: np.ndarray) -> np.ndarray:
 
 def pixel_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Share of all pixels, background included, whose matched label is the annotated one."""
-    counts = np.asarray(confusion, np.float64)
+    counts = _confusion(confusion)
     return ratio(np.diagonal(counts, axis1=-2, axis2=-1).sum(-1), counts.sum((-2, -1)))
 
 
 def mean_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Mean recall over the annotated parts (background left out); an unmatched part counts 0."""
     return nan_mean(class_recall(confusion)[..., 1:])
+
+
+def _confusion(confusion: np.ndarray) -> np.ndarray:
+    """A confusion as float64, checked to have a row for each label."""
+    counts = as_counts(confusion, "(..., P + 2, P + 1)")
+    if counts.shape[-2] < counts.shape[-1]:
+        raise DataError(
+            f"Expected a confusion of shape (..., P + 2, P + 1), but got {counts.shape}. Make it with "
+            "partdisc.metrics.matching.fold."
+        )
+    return counts
