@@ -15,8 +15,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from partdisc.cli.run_options import add_output, add_run, write_run
+from partdisc.cli.run_options import add_output, add_places, add_run, write_run
 
+USAGE = "IMAGES --out RUN --num-parts K [options]"
 METHOD_OPTIONS = (
     "fine_clusters",
     "votes",
@@ -35,7 +36,7 @@ METHOD_OPTIONS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_run(parser)
+    add_places(parser)
     parser.add_argument(
         "--num-parts",
         type=_number_or_auto,
@@ -59,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--foreground",
         metavar="auto|none|NAME|DIR|FILE|alpha",
         help="auto (default): the objects are found first, without labels, and parts lie inside them; none: K parts "
-        "of the whole image; your own masks: a folder of PNGs, a COCO file, or the images' alpha channel",
+        "of the whole image; your own masks: a folder of PNGs, a COCO file, or alpha, the images' own; NAME: one "
+        "estimator alone (docs/foreground.md)",
     )
     parser.add_argument(
         "--by-folder",
@@ -67,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one model for each direct sub-folder of IMAGES, in RUN/FOLDER; --apply and --like take such a RUN",
     )
     parser.add_argument("--like", metavar="RUN", help="number parts like those of another run")
+    add_run(parser)
     method = parser.add_argument_group("method options")
     method.add_argument(
         "--fine-clusters", type=int, metavar="N", help="two-stage: clusters before merging (48)"

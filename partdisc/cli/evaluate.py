@@ -21,9 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from partdisc.cli.options import add_common
+from partdisc.cli.options import FORMAT_HELP, OVERLAP_HELP, add_common
 from partdisc.errors import ConfigError
 
+USAGE = "RUN [RUN ...] --annotations PATH [options]"
 PLAN_OPTIONS = (
     "protocol", "assignment", "by", "scope", "background", "ignore_unlabelled", "partial_annotation", "controls",
     "bootstrap", "unit", "seed", "limit",
@@ -38,14 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--annotations", metavar="PATH", help="annotation file or folder of an annotated set")
     parser.add_argument("--out", metavar="DIR", help="where results go (RUN/evaluation)")
     reading = parser.add_argument_group("annotation")
-    reading.add_argument("--format", metavar="NAME", help="its format (auto)")
+    reading.add_argument("--format", metavar="NAME", help=FORMAT_HELP)
     reading.add_argument("--images", metavar="DIR", help="the images, where they are now")
     reading.add_argument("--groups", metavar="FILE", help="JSON map that merges parts")
     reading.add_argument("--labels", metavar="FILE", help="names of the labels of a mask folder")
     reading.add_argument("--split", metavar="NAME|FILE:NAME", help="only the images of this split")
-    reading.add_argument(
-        "--overlap", metavar="RULE", help="how overlapping parts are painted (the protocol's)"
-    )
+    reading.add_argument("--overlap", metavar="RULE", help=f"{OVERLAP_HELP} (as --protocol has it)")
     reading.add_argument(
         "--ignore-unlabelled", action="store_true", help="leave out pixels without a part label"
     )
@@ -58,12 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scoring.add_argument(
         "--protocol", metavar="NAME|list", help="rules to score by (partdisc); list explains them"
     )
-    scoring.add_argument("--assignment", metavar="NAME", help="one-to-one or many-to-one (the protocol's)")
-    scoring.add_argument("--by", metavar="NAME", help="match by iou or pixels (the protocol's)")
+    scoring.add_argument(
+        "--assignment", metavar="NAME", help="one-to-one or many-to-one (as --protocol has it)"
+    )
+    scoring.add_argument("--by", metavar="NAME", help="match by iou or pixels (as --protocol has it)")
     scoring.add_argument(
         "--scope",
         metavar="NAME",
-        help="one matching for the dataset, each category (super-category, else class), class or image",
+        help="one matching for the dataset, or for each category (super-category, else class), class or image",
     )
     scoring.add_argument("--matching", metavar="FILE", help="use a matching.json fitted on another split")
     scoring.add_argument(

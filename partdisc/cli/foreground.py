@@ -15,19 +15,22 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from partdisc.cli.run_options import add_output, add_run, write_run
+from partdisc.cli.run_options import add_output, add_places, add_run, write_run
 from partdisc.errors import ConfigError
+
+USAGE = "IMAGES --out RUN [options]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_run(parser)
+    add_places(parser)
     parser.add_argument(
         "--foreground",
         metavar="auto|NAME|DIR|FILE|alpha",
         help="auto (default), a single estimator, or masks of some images to learn from: a folder of PNGs, a COCO "
         "file, or the images' alpha channel",
     )
+    add_run(parser)
     add_output(parser)
 
 

@@ -54,9 +54,11 @@ def _raise_interrupted(signum: int, frame: FrameType | None) -> None:
 
 def build_parser(command: str, prog: str | None = None) -> argparse.ArgumentParser:
     """The argument parser of one command."""
+    prog = prog or f"partdisc {command}"
     module = importlib.import_module(f"partdisc.cli.{command.replace('-', '_')}")
     parser = _Parser(
-        prog=prog or f"partdisc {command}",
+        prog=prog,
+        usage=f"{prog} {module.USAGE}" if hasattr(module, "USAGE") else None,
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

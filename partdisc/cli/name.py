@@ -13,6 +13,8 @@ from partdisc.cli.options import add_common
 from partdisc.errors import ConfigError
 from partdisc.store.run import name_parts
 
+USAGE = "RUN [PART=NAME ...] [options]"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -14,6 +14,12 @@ from partdisc.errors import ConfigError
 from partdisc.store.files import read_user_json
 
 VERBOSE = 2
+# said here, because --help does not wait for the imports that know it
+FORMAT_HELP = (
+    "its format (recognised): partimagenet-ood, partimagenet-seg, coco, pascal-part, mask-folder, cub, celeba, "
+    "celebamask-hq or keypoint-json"
+)
+OVERLAP_HELP = "where parts overlap: largest-first, smallest-id, file-order or most"
 # what a file may hold for an option of a type; the command line takes a number for text, too
 KINDS: dict[Any, tuple[str, Any]] = {
     bool: ("true or false", bool),

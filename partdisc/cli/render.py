@@ -17,9 +17,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from partdisc.cli.options import add_common
+from partdisc.cli.options import FORMAT_HELP, OVERLAP_HELP, add_common
 from partdisc.errors import ConfigError
 
+USAGE = "RUN [options]"
 FIGURES = ("comparison", "parts", "sheets", "heatmaps", "curves", "scores", "legend", "overlays", "report")
 READ_OPTIONS = ("format", "groups", "labels", "split", "overlap")
 DRAW_OPTIONS = (
@@ -39,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reading.add_argument(
         "--annotations", metavar="PATH", help="annotation file or folder of an annotated set"
     )
-    reading.add_argument("--format", metavar="NAME", help="its format (auto)")
+    reading.add_argument("--format", metavar="NAME", help=FORMAT_HELP)
     reading.add_argument("--groups", metavar="FILE", help="JSON map that merges parts")
     reading.add_argument("--labels", metavar="FILE", help="names of the labels of a mask folder")
     reading.add_argument("--split", metavar="NAME|FILE:NAME", help="only the images of this split")
-    reading.add_argument("--overlap", metavar="RULE", help="how overlapping parts are painted")
+    reading.add_argument("--overlap", metavar="RULE", help=f"{OVERLAP_HELP} (largest-first)")
     choice = parser.add_argument_group("which images")
     choice.add_argument(
         "--choose", metavar="HOW", help="first, random, best, worst, median or spread (random)"

@@ -16,17 +16,32 @@ if TYPE_CHECKING:
     from partdisc.store.run import Run
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Images, the run, and the network."""
-    parser.add_argument("images", nargs="?", metavar="IMAGES", help="folder, glob, text list or file")
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """The images and the run."""
+    parser.add_argument("images", nargs="?", metavar="IMAGES", help="folder, glob, text list, file or URL")
     parser.add_argument("--out", metavar="RUN", help="the run directory to write")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """The network, and how the run is made."""
     parser.add_argument("--backbone", metavar="NAME", help="a timm name or torchvision/NAME")
     parser.add_argument(
-        "--layer", dest="layers", metavar="L[,L...]", help="layers: index, name, strideN, relu5_4"
+        "--layer",
+        dest="layers",
+        metavar="L[,L...]",
+        help="layers: index, name, strideN, relu5_4 (the last of strides 16 and 32, of a ViT the last)",
     )
-    parser.add_argument("--weights", metavar="auto|random|FILE", help="weights of the backbone")
+    parser.add_argument(
+        "--weights",
+        metavar="auto|random|FILE",
+        help="weights of the backbone: auto (installed, else timm's hub), random, or a .pth or .safetensors file",
+    )
     parser.add_argument("--image-size", type=int, metavar="N", help="long side images are resized to (576)")
-    parser.add_argument("--refine", metavar="auto|colour|none", help="refine masks by each image's colours")
+    parser.add_argument(
+        "--refine",
+        metavar="auto|colour|none",
+        help="refine masks by each image's colours (auto: where there is a foreground)",
+    )
     parser.add_argument(
         "--apply", metavar="RUN|MODEL", help="label images with a saved model instead of learning"
     )

@@ -9,6 +9,9 @@ import pytest
 
 import partdisc
 from partdisc.cli.main import COMMANDS, main, run_command
+from partdisc.cli.options import FORMAT_HELP, OVERLAP_HELP
+from partdisc.data.annotations import OVERLAP_RULES
+from partdisc.data.annotations.detect import FORMATS
 
 
 def test_help_lists_every_command(capsys):
@@ -25,6 +28,23 @@ def test_every_command_explains_itself(command, capsys):
         main([command, "--help"])
     assert caught.value.code == 0
     assert len(capsys.readouterr().out) > 300
+
+
+@pytest.mark.parametrize(
+    "command", [name for name in COMMANDS if name not in ("dataset", "make-synthetic", "export")]
+)
+def test_usage_is_one_line_that_shows_what_is_needed(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    usage, empty = capsys.readouterr().out.splitlines()[:2]
+    assert usage.startswith(f"usage: partdisc {command} ")
+    assert usage.endswith("[options]")
+    assert empty == ""
+
+
+def test_help_names_every_format_and_overlap_rule():
+    assert FORMAT_HELP.split(": ")[1].replace(" or ", ", ").split(", ") == list(FORMATS)
+    assert OVERLAP_HELP.split(": ")[1].replace(" or ", ", ").split(", ") == list(OVERLAP_RULES)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["discover", "--version"]])
