@@ -76,9 +76,9 @@ class PartSupport:
         if self.alike:
             found.append(f"Parts nearly the same: {_some([f'{a} and {b}' for a, b in self.alike])}.")
         if rare and self.images >= MANY and self.recurring < self.num_parts / 2:
+            few = f"Only {self.recurring}" if self.recurring else "None"
             found.append(
-                f"Only {self.recurring} of {self.num_parts} parts recur from image to image; "
-                f"rare are parts {_some(rare)}."
+                f"{few} of {self.num_parts} parts recur from image to image; rare are parts {_some(rare)}."
             )
         return found
 

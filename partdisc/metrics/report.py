@@ -64,7 +64,8 @@ def summary_line(name: str, result: EvaluationResult) -> str:
     line = f"{name}: {', '.join(parts)}; {images}, protocol {result.protocol}"
     for control, told in CONTROLS_TO_BEAT.items():
         scores = result.controls.get(control)
-        if isinstance(scores, dict):
+        same_foreground = control == "grid_in_foreground" and "part_miou" not in headline(result)
+        if isinstance(scores, dict) and not same_foreground:
             line += f"; {told} has {', '.join(format_score(scores[score]) for score in headline(result))}"
             break
     if result.against:

@@ -115,9 +115,12 @@ def test_tables_are_aligned_and_escape_bars():
 def test_a_foreground_s_line_is_about_the_foreground():
     evaluator = PartEvaluator(1, NAMES)
     evaluator.update(np.ones((4, 4), np.uint8), np.ones((4, 4), np.uint8))
-    assert summary_line("fg", evaluator.compute()).startswith(
-        "fg: foreground IoU 1.000, background IoU –; 1 image,"
-    )
+    result = evaluator.compute()
+    result.controls = {"grid_in_foreground": dict(result.scores), "grid": dict.fromkeys(result.scores, 0.5)}
+    assert summary_line("fg", result).endswith(
+        "; a plain grid has 0.500, 0.500"
+    )  # the other's is the run's own
+    assert summary_line("fg", result).startswith("fg: foreground IoU 1.000, background IoU –; 1 image,")
 
 
 def test_line_and_table_show_the_runs(image_pairs):

@@ -16,7 +16,7 @@ FORMATS = {
     "partimagenet-seg": "annotations/<split>/<split>.json and images/<split>/*.JPEG",
     "coco": "a COCO .json file, or a folder with annotations.json or annotations/*.json",
     "pascal-part": "Annotations_Part/*.mat, usually beside JPEGImages/",
-    "mask-folder": "masks/*.png beside images/, with parts.json",
+    "mask-folder": "masks/*.png beside images/, with parts.json; or a folder of PNGs, with --labels",
     "cub": "images.txt and parts/part_locs.txt",
     "celeba": "list_landmarks_celeba.txt or list_landmarks_align_celeba.txt",
     "celebamask-hq": "CelebAMask-HQ-mask-anno/<n>/<index>_<part>.png",
@@ -71,7 +71,8 @@ def _format_of_folder(path: Path) -> str | None:
         return "partimagenet-seg"
     if (path / "masks").is_dir() and ((path / "parts.json").is_file() or not _has_json(path)):
         return "mask-folder"
-    return _format_of_json_folder(path) or ("mask-folder" if (path / "masks").is_dir() else None)
+    masks = (path / "masks").is_dir() or any(path.glob("*.png"))
+    return _format_of_json_folder(path) or ("mask-folder" if masks else None)
 
 
 def _has_json(path: Path) -> bool:

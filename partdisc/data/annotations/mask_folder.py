@@ -1,5 +1,7 @@
 """Mask folders: `images/` and `masks/` with equal stems, 8-bit PNGs, names of the labels in `parts.json`.
 
+The folder `masks` alone will do, too; `parts.json` is then looked for in it.
+
 `parts.json` is `{"1": "head", "2": "tail"}`; label 0 is background and 255 ignored, whatever the file calls them.
 Both folders may have subfolders; one named train, val or test (at the top) is a split.
 """
@@ -92,8 +94,8 @@ def read_mask_folder(
     """Open a mask folder.
 
     Args:
-        path: folder with `masks/`, usually `images/` and `parts.json`.
-        images: folder of the images, if it is not `path/images`.
+        path: folder with `masks/`, usually `images/` and `parts.json`; or the folder `masks` itself.
+        images: folder of the images, if it is not `images` beside `masks`.
         labels: JSON with the names of the labels, if it is not `path/parts.json`.
         split: which images are wanted.
         overlap: unused by the masks themselves; kept for groups.
@@ -103,8 +105,9 @@ def read_mask_folder(
         DataError: if there are no masks, or the names of the labels cannot be used.
     """
     root, split, report = Path(path), split or Split(), QuirkReport()
-    folder = existing_folder(root / "masks", what="the masks of a mask folder")
-    images_root = root / "images" if (root / "images").is_dir() else None
+    folder = root if holds_masks(root) else existing_folder(root / "masks", what="the masks of a mask folder")
+    beside = folder.parent / "images"
+    images_root = beside if beside.is_dir() else None
     if images is not None:
         images_root = existing_folder(images, what="a folder of images")
     names = read_label_names(Path(labels) if labels else root / "parts.json")
@@ -122,6 +125,11 @@ def read_mask_folder(
         overlap=overlap,
         report=report,
     )
+
+
+def holds_masks(folder: Path) -> bool:
+    """Whether PNGs lie in a folder itself, so that it is no folder with `masks/`."""
+    return not (folder / "masks").is_dir() and any(folder.glob("*.png"))
 
 
 def read_label_names(path: str | os.PathLike[str]) -> dict[int, str]:

@@ -134,6 +134,15 @@ def test_mask_folder_labels_become_part_ids(tmp_path):
     assert [i.id for i in found.images] == ["a.png", "sub/b.jpg"]
 
 
+def test_the_folder_of_the_masks_alone_will_do(tmp_path):
+    root = make_mask_folder(tmp_path)
+    whole = read_annotations(root)
+    alone = read_annotations(root / "masks", labels=root / "parts.json")
+    assert (alone.format, alone.part_names) == ("mask-folder", whole.part_names)
+    assert [image.id for image in alone.images] == [image.id for image in whole.images]
+    assert np.array_equal(alone.labels(alone.images[0]), whole.labels(whole.images[0]))
+
+
 def test_mask_folder_labels_named_elsewhere(tmp_path):
     root = make_mask_folder(tmp_path)
     (root / "parts.json").rename(root / "labels.json")
