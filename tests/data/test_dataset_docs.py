@@ -33,7 +33,7 @@ def test_every_command_works(shared_data, tmp_path, monkeypatch, capsys):
     (tmp_path / "shared").symlink_to(shared_data.parent)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    commands = re.findall(r"^python scripts/dataset.py (.+)$", TEXT, re.M)
+    commands = re.findall(r"^partdisc dataset (.+)$", TEXT, re.M)
     assert {command.split()[0] for command in commands} == {"describe", "validate", "convert"}
     outputs = []
     for command in commands:
