@@ -107,8 +107,8 @@ def check_array(name: str, value: Any, axes: str, *, hint: str = "") -> np.ndarr
         array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
     except (TypeError, ValueError):  # rows of different lengths, or a tensor that numpy knows no kind for
         array = np.empty(0, object)
-    wanted = axes.count(",") + 1 - axes.count("...")
-    fits = array.ndim >= wanted if "..." in axes else array.ndim == wanted
+    sides = [side.strip() for side in axes.strip("()").split(",") if side.strip()]
+    fits = array.ndim >= len(sides) - 1 if sides[0] == "..." else array.ndim == len(sides)
     if array.dtype.kind not in "biuf" or not fits:
         came = f"{array.dtype} of shape {array.shape}" if array.dtype.kind != "O" else type(value).__name__
         raise DataError(f"Expected {name} as numbers of shape {axes}, but got {came}.{hint and f' {hint}'}")

@@ -28,6 +28,8 @@ def test_arrays_of_any_kind_come_back_as_numpy_and_are_not_copied():
     assert check_array("maps", torch.ones(2, 3, requires_grad=True), "(h, w)").dtype == np.float32
     assert check_array("maps", [[True, False]], "(h, w)").tolist() == [[True, False]]
     assert check_array("maps", np.ones((4, 2, 3)), "(..., h, w)").shape == (4, 2, 3)
+    assert check_array("order", [1, 0], "(K,)").tolist() == [1, 0]
+    assert check_array("labels", 3, "(...)") == 3
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from partdisc.checks import check_size
 from partdisc.data.pixels import alpha_channel, array_to_rgb, has_alpha, is_pixels, to_rgb
 from partdisc.data.remote import open_url, to_url
 from partdisc.errors import ConfigError, DataError
@@ -78,11 +79,15 @@ def decode_image(source: str | os.PathLike[str] | Any, *, size: tuple[int, int] 
     >>> decode_image(np.zeros((4, 6), dtype=np.uint8), size=(2, 3)).shape
     (2, 3, 3)
     """
-    if size is not None and min(size) < 1:
-        raise ConfigError(f"Expected a size (height, width) of at least 1 pixel, but got {size}.")
+    size = None if size is None else check_size("a size", size)
     if is_pixels(source):
         pixels = array_to_rgb(source)
         return pixels.copy() if size is None else np.array(_resize(Image.fromarray(pixels), size[::-1]))
+    if not isinstance(source, (str, os.PathLike)):
+        raise ConfigError(
+            "Expected an image as a path, a uint8 array, a Pillow image or a tensor, but got "
+            f"{type(source).__name__}."
+        )
     try:
         with quiet():
             return load_rgb(Path(source), size)

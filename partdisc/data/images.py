@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from partdisc.checks import check_count
 from partdisc.data.decoding import MAX_PIXELS, explain, quiet, read_size
 from partdisc.data.pixels import array_to_rgb, is_pixels
 from partdisc.data.remote import file_size
@@ -103,9 +104,9 @@ def list_images(
     >>> [(image.id, image.width, image.height) for image in images]
     [('image_00000', 3, 2), ('image_00001', 4, 4)]
     """
-    if limit is not None and limit < 1:
-        raise ConfigError(f"Expected limit to be at least 1 image, but got {limit}.")
-    if not 1 <= max_pixels <= MAX_PIXELS:
+    if limit is not None:
+        check_count("limit", limit)
+    if check_count("max_pixels", max_pixels) > MAX_PIXELS:
         raise ConfigError(f"Expected max_pixels between 1 and {MAX_PIXELS:,}, but got {max_pixels:,}.")
     if isinstance(source, ImageList):
         return ImageList(source.root, source.records[:limit], source.skipped, source.ignored)

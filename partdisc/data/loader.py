@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from partdisc.checks import check_count
 from partdisc.data.decoding import decode_image, explain, load_rgb, quiet
 from partdisc.data.images import ImageRecord, SkippedImage
-from partdisc.errors import ConfigError, DataError
+from partdisc.errors import DataError
 
 
 class LoadedBatch(NamedTuple):
@@ -62,11 +63,7 @@ class ImageLoader:
         workers: int = 0,
         prefetch: int = 2,
     ) -> None:
-        if workers < 0:
-            raise ConfigError(f"Expected workers to be 0 or more processes, but got {workers}.")
-        if prefetch < 1:
-            raise ConfigError(f"Expected prefetch to be at least 1 batch, but got {prefetch}.")
-        self.workers, self.prefetch = workers, prefetch
+        self.workers, self.prefetch = check_count("workers", workers, 0), check_count("prefetch", prefetch)
         self._plan = _Plan([[(record, sizes(record)) for record in batch] for batch in batches])
 
     def __len__(self) -> int:

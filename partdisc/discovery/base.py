@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from partdisc.allocator import freed_memory_kept
+from partdisc.checks import check_array
 from partdisc.data import ImageList, list_images
 from partdisc.discovery.choosing import PartsChoice, RowSample
 from partdisc.discovery.devices import resolve_device
@@ -267,9 +268,9 @@ class PartDiscoverer(Estimator, ABC):
             ConfigError: if `order` is no permutation of 0..K-1.
         """
         self._check_fitted()
-        if sorted(order) != list(range(self.num_parts_)):
+        index = torch.as_tensor(check_array("an order of the parts", order, "(K,)"))
+        if index.is_floating_point() or sorted(index.tolist()) != list(range(self.num_parts_)):
             raise ConfigError(f"Expected a permutation of 0..{self.num_parts_ - 1}, but got {list(order)}.")
-        index = torch.tensor(list(order))
         self._reorder(index)
         self.areas_ = self.areas_[index]
         if self.support_ is not None:

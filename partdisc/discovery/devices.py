@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from partdisc.errors import ConfigError
+from partdisc.checks import check_device
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -17,11 +17,4 @@ def resolve_device(device: str | torch.device) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise ConfigError(
-            f"Expected a device of this machine (auto, cpu, cuda, mps), but got {device}."
-        ) from error
-    return found
+    return check_device(device)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from partdisc.checks import check_seed
 from partdisc.data import ImageList
 from partdisc.discovery.choosing import PartsChoice, RowSample, choose, parse_num_parts
 from partdisc.discovery.drawing import DrawnCells
@@ -89,9 +90,10 @@ def check_learnable(discoverer: PartDiscoverer, features: FeatureSet | RowsInsid
     """Check that a method can learn its number of parts from so many rows.
 
     Raises:
-        ConfigError: if K is to be chosen, and the method cannot.
+        ConfigError: if K is to be chosen, and the method cannot; or its seed is none.
         DataError: if there are fewer rows than parts.
     """
+    check_seed(discoverer.seed)
     rows = features.total if isinstance(features, RowsInside) else features.shape[0]
     fewest, most = parse_num_parts(discoverer.num_parts)
     if most > fewest and not discoverer.chooses:

@@ -43,7 +43,7 @@ def create_discoverer(method: str, num_parts: int | str, **params: Any) -> PartD
     Raises:
         ConfigError: if there is no such method or it has no such parameter.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ConfigError(f"Expected a method of {', '.join(METHODS)}, but got {method!r}.")
     cls = METHODS[method]
     known = {f.name for f in fields(cls) if f.init}

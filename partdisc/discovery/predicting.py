@@ -61,8 +61,4 @@ def as_feature_set(features: FeatureSet | Sequence[Tensor | np.ndarray]) -> Feat
     Raises:
         DataError: if a map has another shape, or channels differ.
     """
-    if isinstance(features, FeatureSet):
-        return features
-    return FeatureSet.from_maps(
-        [torch.as_tensor(np.asarray(m) if not isinstance(m, Tensor) else m) for m in features]
-    )
+    return features if isinstance(features, FeatureSet) else FeatureSet.from_maps(features)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from partdisc.errors import DataError
 from partdisc.foreground.logistic import minimise
 from partdisc.rows import pieces
 from partdisc.threads import team
@@ -34,6 +35,9 @@ def mean_vote(votes: Iterable[Tensor]) -> Tensor:
     Returns:
         (n, K), rows summing to 1.
 
+    Raises:
+        DataError: if there are no votes.
+
     >>> a = torch.eye(3)[[0, 0, 1, 2]]
     >>> mean_vote([a, a[:, [2, 0, 1]]]).tolist() == a.tolist()
     True
@@ -48,7 +52,7 @@ def mean_vote(votes: Iterable[Tensor]) -> Tensor:
             total += vote[:, torch.from_numpy(columns)]
         count += 1
     if total is None:
-        raise ValueError("Expected at least one clustering, but got none.")
+        raise DataError("Expected at least one clustering, but got none.")
     return total / count
 
 

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from partdisc.allocator import freed_memory_kept, give_back_freed_memory
+from partdisc.checks import check_device
 from partdisc.data import ImageList, ImageLoader, ImageRecord, LoadedBatch, list_images
-from partdisc.errors import DataError
+from partdisc.errors import ConfigError, DataError
 from partdisc.features.backbone import Backbone
 from partdisc.features.folding import folded
 from partdisc.features.planning import DEFAULT_IMAGE_SIZE, ExtractionPlan, features_key, plan_extraction
@@ -72,6 +73,9 @@ def extract_features(
     """
     if isinstance(backbone, str):
         backbone = create_backbone(backbone)
+    if not isinstance(backbone, Backbone):
+        raise ConfigError(f"Expected a Backbone or the name of one, but got {backbone!r}.")
+    device = None if device is None else check_device(device)
     if not isinstance(images, ImageList):
         images = list_images(images)
     torch_dtype = check_dtype(dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,9 @@ def resolve_layers(model: nn.Module, name: str, layers: Sequence[str | int] | No
     modules = dict(model.named_modules())
     if layers is None:
         return [_resolve(layer, name, infos, modules) for layer in _default_layers(infos, modules)]
+    if not isinstance(layers, Iterable):
+        raise ConfigError(f"Expected the names or indices of layers, but got {layers!r}.")
+    layers = list(layers)
     if not layers:
         raise ConfigError("Expected at least one layer, but got none.")
     resolved = [_resolve(layer, name, infos, modules) for layer in layers]

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from partdisc.checks import check_seed
 from partdisc.errors import ConfigError, MissingDependencyError
 from partdisc.features.backbone import Backbone
 
@@ -82,11 +83,13 @@ def create_backbone(
     """
     if not isinstance(name, str):
         raise ConfigError(f"Expected a backbone's name, but got {name!r}. See partdisc.list_backbones().")
+    if not isinstance(weights, (str, os.PathLike)):
+        raise ConfigError(f"Expected weights auto, random or a file, but got {weights!r}.")
     if isinstance(layers, (str, int)):
         layers = [part for part in str(layers).split(",") if part.strip()]
     # random initialisation draws from the global generator: keep the caller's state, and the draw repeatable
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(check_seed(seed))
         build = _build_torchvision if name.startswith("torchvision/") else _build_timm
         model, settings = build(name, os.fspath(weights))
     return Backbone(model, name, layers=layers, norm=norm, weights_hash=hash_weights(model), **settings)

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partdisc.checks import check_seed
 from partdisc.errors import ConfigError, DataError
 from partdisc.foreground.border import border_clusters, border_contrast, centre_classifier, centre_prior
 from partdisc.foreground.classes import class_certainty, class_evidence
@@ -96,6 +97,7 @@ def fit_foreground(
         ConfigError: if an estimator is not known, or none is left.
         DataError: if there are no features.
     """
+    check_seed(seed)
     if not len(features):
         raise DataError("Expected features of at least one image, but got none.")
     chosen = evenly(range(len(features)), SAMPLE_IMAGES)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from partdisc.checks import check_seed
 from partdisc.data import ImageList, read_alpha
 from partdisc.data.annotations import AnnotatedImage, AnnotationSet
 from partdisc.data.annotations.coco import read_coco
@@ -146,6 +147,9 @@ def fit_to_masks(features: FeatureSet, masks: Mapping[str, np.ndarray], *, seed:
     Raises:
         DataError: if none of the images has a mask.
     """
+    check_seed(seed)
+    if not isinstance(masks, Mapping):
+        raise DataError(f"Expected foreground masks by image id, but got {type(masks).__name__}.")
     known = [i for i, entry in enumerate(features.entries) if entry.id in masks]
     if not known:
         raise DataError("Expected a foreground mask of at least one of the images, but got none.")

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from partdisc.checks import check_array, check_count
 from partdisc.store.features import FeatureEntry
 
 
@@ -68,6 +69,8 @@ def grid_image(image: np.ndarray, entry: FeatureEntry, scale: int = 4) -> np.nda
     Returns:
         (h * scale, w * scale, 3) uint8; cells beyond the image repeat its border.
     """
+    check_array("an image", image, "(H, W, 3)")
+    check_count("scale", scale)
     h, w = entry.grid
     rows, columns = (
         max(1, min(round(c * scale), g * scale)) for c, g in zip(entry.content, (h, w), strict=True)

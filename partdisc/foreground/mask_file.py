@@ -18,12 +18,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from partdisc.checks import check_array, check_size
 from partdisc.data.decoding import Unusable, explain, open_image, quiet
 from partdisc.errors import DataError
 from partdisc.store.features import FeatureEntry
 
 MODES = ("1", "L", "P", "RGB", "RGBA", "LA", "PA")
 SHADE = 64  # the lowest level that labels are not expected to reach
+ROUNDING = 1e-4  # what values may lie beyond 1
 CELL_PIXELS = 4  # of a mask, along a cell's side, when it is laid on a grid
 
 
@@ -98,7 +100,15 @@ def read_mask_file(path: str | os.PathLike[str], *, soft: bool) -> np.ndarray:
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A mask (H, W) at another size: averaged where it shrinks, bilinear where it grows."""
+    """A mask (H, W) at another size, float32: averaged where it shrinks, bilinear where it grows.
+
+    Raises:
+        DataError: if the mask is none, or empty.
+    """
+    mask = check_array("a foreground mask", mask, "(H, W)").astype(np.float32, copy=False)
+    if not mask.size:
+        raise DataError(f"Expected a foreground mask with pixels, but got one of shape {mask.shape}.")
+    size = check_size("a size", size)
     if mask.shape == size:
         return mask
     shrinks = size[0] <= mask.shape[0] and size[1] <= mask.shape[1]
@@ -110,9 +120,14 @@ def lay_on_grid(mask: np.ndarray, entry: FeatureEntry) -> Tensor:
     """The mean of a mask (H, W) over each cell of its image's feature grid; float32 (h, w).
 
     Cells beyond the image repeat its border, as their features see the image mirrored.
+
+    Raises:
+        DataError: if the mask is no array (H, W) of values in [0, 1].
     """
     (h, w), n = entry.grid, CELL_PIXELS
     rows, columns = (max(1, min(round(c * n), g * n)) for c, g in zip(entry.content, entry.grid, strict=True))
     small = resize_mask(mask, (rows, columns))
+    if not (small.min() >= 0 and small.max() <= 1 + ROUNDING):  # NaN is neither
+        raise DataError(f"Expected the foreground mask of {entry.id} to hold values within 0..1 alone.")
     padded = np.pad(small, ((0, h * n - rows), (0, w * n - columns)), mode="edge")
     return torch.from_numpy(padded.reshape(h, n, w, n).mean(axis=(1, 3)))

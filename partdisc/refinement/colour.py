@@ -12,6 +12,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from partdisc.checks import check_array, check_count, check_number
+from partdisc.errors import DataError
 from partdisc.parts import PartMaps
 from partdisc.refinement.guided import GuidedFilter
 
@@ -39,12 +41,19 @@ def refine_by_colour(
     Returns:
         (K + 1, H, W) float32, positive, channels summing to 1.
 
+    Raises:
+        DataError: if image and maps are none, or of two sizes.
+        ConfigError: if a setting is out of its range.
+
     >>> image = np.zeros((16, 16, 3), np.uint8); image[:, 8:] = 255
     >>> maps = np.full((2, 16, 16), 0.5, np.float32); maps[1, :, 10:], maps[0, :, 10:] = 0.9, 0.1
     >>> maps[1, :, :6], maps[0, :, :6] = 0.1, 0.9
     >>> bool((refine_by_colour(image, maps).argmax(0) == (image[..., 0] > 0)).all())
     True
     """
+    _check(image, maps)
+    check_number("strength", strength)
+    check_count("iterations", iterations, 0)
     guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     smoothing = GuidedFilter(guide, radius)
     colours = colour_clusters(image)
@@ -63,6 +72,15 @@ def refine_by_colour(
     return current
 
 
+def _check(image: np.ndarray, maps: np.ndarray) -> None:
+    pixels, soft = check_array("an image", image, "(H, W, 3)"), check_array("maps", maps, "(K + 1, H, W)")
+    if pixels.dtype != np.uint8 or pixels.shape[2] != 3 or pixels.shape[:2] != soft.shape[1:]:
+        raise DataError(
+            f"Expected an image (H, W, 3) of uint8 and maps (K + 1, H, W) of its size, but got {pixels.dtype} "
+            f"{pixels.shape} and {soft.shape}."
+        )
+
+
 def refined(maps: PartMaps, picture: np.ndarray) -> PartMaps:
     """Maps refined by the colours of their image.
 
@@ -72,9 +90,14 @@ def refined(maps: PartMaps, picture: np.ndarray) -> PartMaps:
 
     Returns:
         Maps on the grid of `picture`, of the same image.
+
+    Raises:
+        DataError: if the picture is none, or does not lie on the grid of the maps.
     """
+    if not isinstance(maps, PartMaps):
+        raise DataError(f"Expected PartMaps, but got {type(maps).__name__}.")
     h, w = maps.maps.shape[1:]
-    pixels = picture.shape[0] // h
+    pixels = max(1, check_array("a picture", picture, "(H, W, 3)").shape[0] // h)
     found = refine_by_colour(picture, PartMaps(maps.maps, (h * pixels, w * pixels)).resized())
     rows, columns = maps.content or (h, w)
     return PartMaps(found, maps.size, (rows * pixels, columns * pixels), maps.image_id)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from partdisc.checks import check_array, check_count, check_number
+from partdisc.errors import DataError
+
 
 class GuidedFilter:
     """Guided filter (He, Sun and Tang, PAMI 2013, equations 5 to 8) with a grey guide that many maps share.
@@ -21,8 +24,9 @@ class GuidedFilter:
     """
 
     def __init__(self, guide: np.ndarray, radius: int = 3, flatness: float = 1e-3) -> None:
-        self.guide = guide
-        self._window = (2 * radius + 1, 2 * radius + 1)
+        self.guide = check_array("a guide", guide, "(H, W)")
+        check_number("flatness", flatness)
+        self._window = (2 * check_count("radius", radius, 0) + 1,) * 2
         self._guide_mean = self._mean(guide)
         self._spread = self._mean(np.square(guide)) - np.square(self._guide_mean) + flatness
 
@@ -38,6 +42,16 @@ class GuidedFilter:
 
 
 def guided_filter(guide: np.ndarray, maps: np.ndarray, radius: int = 3, flatness: float = 1e-3) -> np.ndarray:
-    """`GuidedFilter` for maps (H, W, K) float32 at once; shape (H, W, K)."""
+    """`GuidedFilter` for maps (H, W, K) float32 at once; shape (H, W, K).
+
+    Raises:
+        DataError: if guide and maps are none, or of two sizes.
+        ConfigError: if a setting is out of its range.
+    """
+    maps = check_array("maps", maps, "(H, W, K)")
+    if maps.shape[:2] != np.shape(guide):
+        raise DataError(
+            f"Expected maps (H, W, K) of the guide's size {np.shape(guide)}, but got {maps.shape}."
+        )
     smooth = GuidedFilter(guide, radius, flatness)
     return np.stack([smooth(np.ascontiguousarray(maps[..., k])) for k in range(maps.shape[2])], axis=2)

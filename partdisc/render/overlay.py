@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from partdisc.checks import check_count, check_number
 from partdisc.errors import ConfigError, DataError
 from partdisc.parts import BACKGROUND, IGNORE, PartMaps, PartNames, check_labels
 from partdisc.render.heat import mix_maps
@@ -56,10 +57,9 @@ class PartOverlay:
     scores: Sequence[float | None] | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.opacity <= 1:
+        if check_number("opacity", self.opacity) > 1:
             raise ConfigError(f"Expected an opacity within 0..1, but got {self.opacity}.")
-        if self.contours < 0:
-            raise ConfigError(f"Expected a contour width of 0 pixels or more, but got {self.contours}.")
+        check_count("contours", self.contours, 0)
 
     def annotate(self, image: Any, labels: Any) -> Any:
         """Draw the parts over the image.

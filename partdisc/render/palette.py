@@ -11,6 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from partdisc.checks import check_count
 from partdisc.errors import ConfigError
 from partdisc.parts import MAX_PARTS
 from partdisc.store.masks import Color
@@ -98,7 +99,7 @@ def part_palette(num_parts: int) -> list[Color]:
     >>> part_palette(2)
     [(18, 18, 18), (168, 48, 252), (132, 252, 180)]
     """
-    if not 1 <= num_parts <= MAX_PARTS:
+    if not 1 <= check_count("num_parts", num_parts, None) <= MAX_PARTS:
         raise ConfigError(f"Expected a number of parts within 1..{MAX_PARTS}, but got {num_parts}.")
     return [BACKGROUND_COLOR, *(PART_COLORS[i % len(PART_COLORS)] for i in range(num_parts))]
 

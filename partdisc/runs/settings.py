@@ -98,11 +98,13 @@ class DiscoverSettings:
         for name in ("image_size", "batch_size", "seed", "overlays", "limit"):
             _check_whole(f"--{name.replace('_', '-')}", getattr(self, name))
         check_foreground(self.foreground)
+        if not isinstance(self.options, Mapping):
+            raise ConfigError(f"Expected options as the method's settings by name, but got {self.options!r}.")
         if self.refine not in REFINEMENTS:
             raise ConfigError(f"Expected --refine of {', '.join(REFINEMENTS)}, but got {self.refine!r}.")
         if self.overlays is not None and self.overlays < 0:
             raise ConfigError(f"Expected --overlays of at least 0, but got {self.overlays}.")
-        if self.seed < 0 or self.seed >= 2**31:
+        if self.seed is None or not 0 <= self.seed < 2**31:
             raise ConfigError(f"Expected --seed within 0..2147483647, but got {self.seed}.")
 
     def _check_apply(self) -> None:

@@ -12,16 +12,18 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from partdisc.checks import check_array
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.store import files
 
@@ -92,22 +94,29 @@ class FeatureSet:
         return f"{type(self).__name__}(images={len(self.entries)}, shape={self.shape})"
 
     @classmethod
-    def from_maps(cls, maps: Sequence[Tensor], ids: Sequence[str] | None = None) -> FeatureSet:
+    def from_maps(cls, maps: Sequence[Tensor | np.ndarray], ids: Sequence[str] | None = None) -> FeatureSet:
         """A feature set of (h, w, C) maps brought by the caller; images are taken to be as large as their grid.
 
         Raises:
             DataError: if there are no maps, one has another shape, or channels differ.
         """
-        if not len(maps):
+        if not isinstance(maps, Iterable) or isinstance(maps, (str, Mapping)):
+            raise DataError(f"Expected a sequence of feature maps (h, w, C), but got {type(maps).__name__}.")
+        tensors = [
+            m if isinstance(m, Tensor) else torch.as_tensor(check_array("a feature map", m, "(h, w, C)"))
+            for m in maps
+        ]
+        if not tensors:
             raise DataError("Expected features of at least one image, but got none.")
-        for m in maps:
-            if m.ndim != 3 or 0 in m.shape or m.shape[2] != maps[0].shape[2]:
+        first = tensors[0].shape
+        for m in tensors:
+            if m.ndim != 3 or 0 in m.shape or m.shape[2] != first[2]:
                 raise DataError(
-                    f"Expected maps (h, w, C) that share C, but got {tuple(m.shape)} and {tuple(maps[0].shape)}."
+                    f"Expected maps (h, w, C) that share C, but got {tuple(m.shape)} and {tuple(first)}."
                 )
-        names = ids or [f"image_{i:05d}" for i in range(len(maps))]
+        names = ids or [f"image_{i:05d}" for i in range(len(tensors))]
         shards = []
-        for name, m in zip(names, maps, strict=True):
+        for name, m in zip(names, tensors, strict=True):
             h, w = m.shape[:2]
             shards.append(
                 Shard(m.flatten(0, 1), [FeatureEntry(name, (h, w), (h, w), (float(h), float(w)))], [])

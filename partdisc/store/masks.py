@@ -62,7 +62,7 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
         ArtifactError: if the file is missing, unreadable, or has more than one channel.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(os.fspath(path)) as image:
             if image.mode not in ("P", "L", "1"):
                 raise ArtifactError(
                     f"Expected {os.fspath(path)} to be an 8-bit label mask, but its mode is {image.mode}."

@@ -85,8 +85,14 @@ def test_the_callers_array_stays_his(tmp_path):
 
 
 def test_a_bad_size_is_refused():
-    with pytest.raises(ConfigError, match=r"size \(height, width\) of at least 1 pixel, but got \(0, 5\)"):
+    with pytest.raises(ConfigError, match=r"size \(H, W\) of at least 1 x 1 pixels, but got \(0, 5\)"):
         decode_image(photo(), size=(0, 5))
+
+
+@pytest.mark.parametrize("source", [None, 3, object()])
+def test_what_is_no_image_is_refused(source):
+    with pytest.raises(ConfigError, match="Expected an image as a path, .*but got"):
+        decode_image(source)
 
 
 def test_errors_name_the_file_and_the_reason(tmp_path):

@@ -94,7 +94,8 @@ def test_an_abandoned_iteration_leaves_no_workers(images):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"workers": -1}, "workers to be 0 or more"), ({"prefetch": 0}, "prefetch")]
+    ("options", "words"),
+    [({"workers": -1}, "workers to be a whole number of at least 0"), ({"prefetch": 0}, "prefetch")],
 )
 def test_bad_options_are_refused(options, words):
     with pytest.raises(ConfigError, match=words):

@@ -154,11 +154,21 @@ class DiscovererContract:
             ({"batch_size": 2.5}, "batch size of at least 1, but got 2.5"),
             ({"foreground": None}, "Expected --foreground of auto, .*but got None"),
             ({"backbone": None}, "a backbone's name, but got None"),
+            ({"seed": "0"}, "seed to be a whole number, but got '0'"),
+            ({"workers": "2"}, "workers to be a whole number of at least 0, but got '2'"),
+            ({"device": None}, "a device of this machine .*but got None"),
         ],
     )
     def test_arguments_of_the_wrong_kind_are_told(self, make, options, words):
         with pytest.raises(ConfigError, match=words):
             make(**options).fit(paint_images(1))
+
+    @pytest.mark.parametrize(
+        "features", [None, 3, "ab", ["a"], [np.zeros((4, 5))], [[[1.0], [1.0, 2.0]]], {"a": 1}]
+    )
+    def test_what_is_no_features_is_told(self, make, features):
+        with pytest.raises(DataError, match=r"Expected .*feature map.*\(h, w, C\), but got"):
+            make(num_parts=2).fit_features(features)
 
     def test_a_model_that_cannot_be_written_is_told(self, fitted, tmp_path):
         (tmp_path / "file").touch()

@@ -6,6 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, scaled, sharpened
+from partdisc.errors import DataError
 
 
 def test_renumbered_copies_of_one_clustering_leave_it_as_it_is():
@@ -68,3 +69,8 @@ def test_sharpened_votes_keep_their_winner_and_their_certainties():
     torch.testing.assert_close(found[1:], votes[1:])
     assert found[0, 0] > votes[0, 0]
     assert found[0, 2] < votes[0, 2]
+
+
+def test_no_votes_are_refused():
+    with pytest.raises(DataError, match="Expected at least one clustering, but got none"):
+        mean_vote([])

@@ -175,11 +175,17 @@ def test_overflow_is_an_error_that_names_the_way_out(backbone, folder):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"image_size": 8}, "at least 16"), ({"batch_size": 0}, "batch size"), ({"dtype": "int8"}, "float16")],
+    [
+        ({"image_size": 8}, "at least 16"),
+        ({"batch_size": 0}, "batch size"),
+        ({"dtype": "int8"}, "float16"),
+        ({"device": "tpu"}, "device of this machine"),
+        ({"backbone": 3}, "a Backbone or the name"),
+    ],
 )
 def test_unusable_settings_are_refused(backbone, folder, options, words):
     with pytest.raises(ConfigError, match=words):
-        extract_features(backbone, folder, **{"image_size": 64, **options})
+        extract_features(**{"backbone": backbone, "images": folder, "image_size": 64, **options})
 
 
 def test_one_pixel_images_and_extreme_shapes_work(backbone):

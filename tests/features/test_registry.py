@@ -82,6 +82,7 @@ def test_weights_of_another_network_are_told(tmp_path):
         ("resnet5000", "random", "Expected a timm model"),
         ("vit_small_patch14_dinov2.nonsense", "random", "Similar: .*dinov2"),
         ("torchvision/alexnet", "random", "torchvision/vgg19"),
+        ("resnet18", None, "weights auto, random or a file, but got None"),
         ("resnet18", "nowhere.pth", "no file 'nowhere.pth'"),
         ("torchvision/resnet50", "nowhere.pth", "no file 'nowhere.pth'"),
     ],
@@ -151,3 +152,10 @@ def test_the_embedded_network_classifies_photographs(shared_data):
         total += 1
     assert total == 109
     assert right / total >= 0.85, f"{right} of {total}"
+
+
+def test_layers_and_seeds_of_the_wrong_kind_are_told():
+    with pytest.raises(ConfigError, match="names or indices of layers, but got 2.5"):
+        create_backbone("resnet18", weights="random", layers=2.5)
+    with pytest.raises(ConfigError, match="seed to be a whole number, but got '1'"):
+        create_backbone("resnet18", weights="random", seed="1")

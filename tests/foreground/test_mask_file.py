@@ -135,3 +135,31 @@ def test_cells_beyond_the_image_repeat_its_border():
     mask[:, 5:] = 1
     found = lay_on_grid(mask, FeatureEntry("a", (10, 10), (4, 4), (2.0, 2.0)))
     assert found.tolist() == [[0, 1, 1, 1]] * 4
+
+
+ENTRY = FeatureEntry("a", (6, 8), (3, 4), (3.0, 4.0))
+
+
+@pytest.mark.parametrize("kind", [bool, int, np.uint8, np.float16, np.float64])
+def test_masks_of_any_kind_of_number_are_laid_on_the_grid_alike(kind):
+    expected = lay_on_grid(OBJECT.astype(np.float32), ENTRY)
+    found = lay_on_grid(OBJECT.astype(kind), ENTRY)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
+    assert np.allclose(
+        resize_mask(OBJECT.astype(kind), (3, 4)), resize_mask(OBJECT.astype(np.float32), (3, 4))
+    )
+
+
+@pytest.mark.parametrize(
+    "mask", [None, "abc", [[1, 2], [3]], np.zeros(3), np.zeros((2, 2, 2)), np.zeros((0, 3))]
+)
+def test_what_is_no_mask_is_refused(mask):
+    with pytest.raises(DataError, match=r"a foreground mask (as numbers|with pixels).*, but got"):
+        lay_on_grid(mask, ENTRY)
+
+
+@pytest.mark.parametrize("mask", [OBJECT * 255, OBJECT * np.nan, OBJECT - 2.0])
+def test_values_beyond_0_to_1_are_refused(mask):
+    with pytest.raises(DataError, match=r"the foreground mask of a to hold values within 0\.\.1 alone"):
+        lay_on_grid(mask, ENTRY)

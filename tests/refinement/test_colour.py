@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
+from partdisc.errors import ConfigError, DataError
 from partdisc.parts import PartMaps
 from partdisc.refinement import guided_filter, refine_by_colour, refined
 from partdisc.refinement.colour import colour_clusters
@@ -86,3 +88,32 @@ def test_refinement_follows_the_image_and_keeps_the_geometry():
     labels = found.to_labels()
     assert (labels[:, :19] == 1).all()
     assert (labels[:, 21:] == 2).all()
+
+
+IMAGE, MAPS, _ = picture()
+
+
+@pytest.mark.parametrize(
+    "image", [None, "abc", IMAGE[..., 0], IMAGE.astype(float), IMAGE[:9], np.zeros((48, 64, 4))]
+)
+def test_images_of_another_kind_or_size_than_the_maps_are_refused(image):
+    with pytest.raises(DataError, match=r"Expected an image .*but got"):
+        refine_by_colour(image, MAPS)
+    with pytest.raises(DataError, match=r"Expected (a picture|an image) .*but got"):
+        refined(PartMaps(MAPS, (48, 64)), image)
+
+
+@pytest.mark.parametrize("maps", [None, "abc", MAPS[0], MAPS[:, :9]])
+def test_what_is_no_maps_of_the_image_is_refused(maps):
+    with pytest.raises(DataError, match=r"Expected .*maps .*but got"):
+        refine_by_colour(IMAGE, maps)
+    with pytest.raises(DataError, match="Expected PartMaps, but got"):
+        refined(maps, IMAGE)
+    with pytest.raises(DataError, match=r"Expected maps .*\(H, W, K\).*but got"):
+        guided_filter(IMAGE[..., 0].astype(np.float32), maps)
+
+
+@pytest.mark.parametrize("setting", [{"strength": "1"}, {"iterations": -1}, {"radius": 2.5}])
+def test_settings_of_the_wrong_kind_are_refused(setting):
+    with pytest.raises(ConfigError, match=f"Expected {next(iter(setting))} to be"):
+        refine_by_colour(IMAGE, MAPS, **setting)

@@ -192,5 +192,7 @@ def test_bad_input_is_told_in_one_line(scene):
         PLAIN.annotate(np.zeros((4, 4, 7), np.uint8), np.zeros((4, 4), np.uint8))
     with pytest.raises(ConfigError, match=r"opacity within 0\.\.1"):
         PartOverlay(opacity=1.5)
-    with pytest.raises(ConfigError, match="contour width"):
+    with pytest.raises(ConfigError, match="opacity to be a finite number of at least 0.0, but got 'x'"):
+        PartOverlay(opacity="x")
+    with pytest.raises(ConfigError, match="contours to be a whole number of at least 0, but got -1"):
         PartOverlay(contours=-1)
