@@ -21,7 +21,7 @@ def number_like(discoverer: PartDiscoverer, features: FeatureSet, other: MaskSet
     Raises:
         ConfigError: if the two have no image in common.
     """
-    known = {entry.id: entry for entry in other.entries}
+    known = other.by_id
     common = [i for i, entry in enumerate(features.entries) if entry.id in known]
     if not common:
         raise ConfigError(f"Cannot number like {other.folder}: it has no image in common with these images.")

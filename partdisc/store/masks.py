@@ -13,12 +13,13 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from partdisc.errors import ArtifactError
+from partdisc.errors import ArtifactError, DataError
 from partdisc.parts import MAX_PARTS, PartNames, check_labels
 from partdisc.store import files
 
@@ -116,8 +117,30 @@ class MaskSet:
     def __repr__(self) -> str:
         return f"MaskSet({str(self.folder)!r}, num_parts={self.num_parts}, images={len(self)})"
 
-    def labels(self, entry: MaskEntry) -> np.ndarray:
-        """Read one mask, uint8 (H, W), and check it against the index."""
+    @cached_property
+    def by_id(self) -> dict[str, MaskEntry]:
+        """The entries by their images' ids; those there are when first asked for."""
+        return {entry.id: entry for entry in self.entries}
+
+    def entry(self, image_id: str) -> MaskEntry:
+        """The entry of an image.
+
+        Raises:
+            DataError: if there is none.
+        """
+        if image_id not in self.by_id:
+            such = f"; ids are such as {self.entries[0].id!r}" if self.entries else ""
+            raise DataError(f"There is no mask of {image_id!r} in {self.folder}{such}.")
+        return self.by_id[image_id]
+
+    def labels(self, entry: MaskEntry | str) -> np.ndarray:
+        """Read one mask, of an entry or of an image's id, uint8 (H, W), and check it against the index.
+
+        Raises:
+            ArtifactError: if the file is missing, damaged or of another size.
+            DataError: if there is no such image, or the mask holds other labels than 0..K and 255.
+        """
+        entry = self.entry(entry) if isinstance(entry, str) else entry
         labels = read_mask(self.folder / entry.mask)
         if labels.shape != (entry.height, entry.width):
             raise ArtifactError(
@@ -130,8 +153,9 @@ class MaskSet:
         for entry in self.entries:
             yield entry, self.labels(entry)
 
-    def image_path(self, entry: MaskEntry) -> Path:
-        """Where the image was when it was labelled."""
+    def image_path(self, entry: MaskEntry | str) -> Path:
+        """Where the image of an entry, or of this id, was when it was labelled."""
+        entry = self.entry(entry) if isinstance(entry, str) else entry
         return Path(self.images_root or ".") / entry.file_name
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from partdisc.errors import ArtifactError, ConfigError
+from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.store.masks import MaskEntry, MaskSet, read_mask, read_masks, write_index, write_mask
 from partdisc.store.run import name_parts
 
@@ -41,6 +41,18 @@ def test_a_mask_set_reads_back_from_the_run_or_its_parts(masks):
         [(entry, labels)] = list(again)
         assert entry.id == "sub/a.jpg"
         np.testing.assert_array_equal(labels, LABELS)
+
+
+def test_masks_are_found_by_their_images_ids(masks):
+    entry = masks.entries[0]
+    assert masks.entry(entry.id) is entry
+    assert list(masks.by_id.values()) == masks.entries
+    assert np.array_equal(masks.labels(entry.id), masks.labels(entry))
+    assert masks.image_path(entry.id) == masks.image_path(entry)
+    with pytest.raises(
+        DataError, match=f"There is no mask of 'nope.jpg' in .*; ids are such as '{entry.id}'"
+    ):
+        masks.labels("nope.jpg")
 
 
 def test_a_mask_that_differs_from_the_index_is_named(masks):

@@ -54,14 +54,10 @@ class Sources:
         """Names of the annotated parts: of the annotation given, or of the evaluation."""
         return tuple(self.annotations.part_names) if self.annotations else self.runs[0].annotated_names
 
-    @functools.cached_property
+    @property
     def entries(self) -> dict[str, MaskEntry]:
         """The first run's images by id."""
-        return {entry.id: entry for entry in self.runs[0].masks.entries}
-
-    @functools.cached_property
-    def _entries_of(self) -> list[dict[str, MaskEntry]]:
-        return [{entry.id: entry for entry in run.masks.entries} for run in self.runs]
+        return self.runs[0].masks.by_id
 
     def pair(self, entry: MaskEntry) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (H, W, 3) and labels (H, W) of an image in the first run."""
@@ -69,7 +65,7 @@ class Sources:
 
     def keys(self, run: int, entry: MaskEntry) -> np.ndarray | None:
         """What run number `run` says of an image, as keys of the shown parts; None where it does not know it."""
-        own = self._entries_of[run].get(entry.id)
+        own = self.runs[run].masks.by_id.get(entry.id)
         if own is None:
             return None
         view = self.runs[run]

@@ -160,7 +160,7 @@ def report_layers(source: ReportSource, shown: ShownParts) -> list[Layer]:
         Layer(
             run.name,
             functools.partial(_keys_of, run, keys),
-            functools.partial(_labels_by_id, _entries_by_id(run), run),
+            functools.partial(_labels_by_id, run),
             run is source.runs[0],
         )
         for run, keys in zip(source.runs, shown.runs, strict=True)
@@ -179,12 +179,8 @@ def _palette(shown: ShownParts) -> list[Color]:
     return [shown.palette[key] for key in shown.runs[0].of()]
 
 
-def _entries_by_id(run: RunView) -> dict[str, MaskEntry]:
-    return {entry.id: entry for entry in run.masks.entries}
-
-
-def _labels_by_id(entries: dict[str, MaskEntry], run: RunView, entry: MaskEntry) -> np.ndarray | None:
-    own = entries.get(entry.id)
+def _labels_by_id(run: RunView, entry: MaskEntry) -> np.ndarray | None:
+    own = run.masks.by_id.get(entry.id)
     return None if own is None else run.masks.labels(own)
 
 
