@@ -47,11 +47,10 @@ class PartsChoice:
 
     def sentence(self) -> str:
         """The reason, in one sentence."""
-        why = {
-            self.supports[0].num_parts: "the fewest tried",
-            self.supports[-1].num_parts: "the most tried, of which an object here shows half as well",
-        }.get(self.shown, "the most of which an object here shows half")
-        return f"{self.num_parts} parts chosen: between {self._typical}, which is typical, and {self.shown}, {why}."
+        why = f"of more than {self.shown} parts an object here shows less than half"
+        if self.shown == self.supports[-1].num_parts:
+            why = f"{self.shown} are the most tried, and an object here still shows half of them"
+        return f"{self.num_parts} parts chosen, between the typical {self._typical} and {self.shown}: {why}."
 
     @property
     def _typical(self) -> int:
