@@ -188,14 +188,19 @@ def check_size(path: Path, entry: MaskEntry) -> None:
         )
 
 
+def is_remote(run: RunView, images_root: Path | None) -> bool:
+    """Whether the images of a run are read from a URL."""
+    return images_root is None and run.masks.behind_url
+
+
 def image_path(run: RunView, entry: MaskEntry, images_root: Path | None = None) -> Path:
-    """Where the image of an entry is now.
+    """Where the image of an entry is now; behind a URL it is taken to be there.
 
     Raises:
         DataError: if it is not there; the message says how to name the new place.
     """
     path = images_root / entry.file_name if images_root is not None else run.masks.image_path(entry)
-    if not path.is_file():
+    if not is_remote(run, images_root) and not path.is_file():
         raise DataError(f"Expected the image {path}, but it is not there; name the folder with --images DIR.")
     return path
 

@@ -153,6 +153,11 @@ class MaskSet:
         for entry in self.entries:
             yield entry, self.labels(entry)
 
+    @property
+    def behind_url(self) -> bool:
+        """Whether the images lie where a URL leads, not on this machine."""
+        return "://" in (self.images_root or "")
+
     def image_path(self, entry: MaskEntry | str) -> Path:
         """Where the image of an entry, or of this id, was when it was labelled."""
         entry = self.entry(entry) if isinstance(entry, str) else entry

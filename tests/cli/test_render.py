@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import fsspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -68,6 +71,20 @@ def test_one_command_draws_all_there_is_something_for(world, capsys):
     svg = (world / "one" / "figures" / "comparison.svg").read_text(encoding="utf-8")
     for text in ("image", "annotation", "one", "two", "left", "right"):
         assert f">{text}<" in svg
+
+
+def test_images_behind_a_url_are_drawn(world, capsys):
+    memory = fsspec.filesystem("memory")
+    for image in (world / "set" / "images").rglob("*.png"):
+        memory.pipe(f"/render/{image.relative_to(world / 'set' / 'images').as_posix()}", image.read_bytes())
+    masks = read_masks(world / "one")
+    write_index(replace(masks, images_root="memory://render"))
+    (world / "set").rename(world / "gone")
+    status, paths, err = render(capsys, world / "one", "--dpi", 60)
+    assert (status, err) == (0, "")
+    assert paths[-1].endswith("report/index.html")
+    assert run_command("export", [str(world / "one"), "--to", "fiftyone"]) == 2
+    assert "they lie at memory://render; copy them here" in capsys.readouterr().err
 
 
 def test_a_run_scored_without_parts_is_drawn_without_the_scores(world, capsys):

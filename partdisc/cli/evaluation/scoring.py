@@ -13,6 +13,7 @@ from partdisc.cli.evaluation.plan import Plan
 from partdisc.cli.evaluation.prediction import Prediction
 from partdisc.data.annotations import AnnotatedImage, AnnotationSet, Keypoints
 from partdisc.data.decoding import decode_image
+from partdisc.data.remote import to_url
 from partdisc.errors import ConfigError, DataError
 from partdisc.metrics.assessment import Assessment, Sample
 from partdisc.metrics.evaluator import PartEvaluator
@@ -210,7 +211,7 @@ class Scoring:
     ) -> Callable[[], np.ndarray | None]:
         def load() -> np.ndarray | None:
             for path in self._image_paths(number, entry, image):
-                if path.is_file():
+                if path.is_file() or to_url(path):
                     return decode_image(path)
             return None
 

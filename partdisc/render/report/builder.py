@@ -31,7 +31,7 @@ from partdisc.render.report.gallery import (
     write_call,
 )
 from partdisc.render.report.page import page_context, render_page
-from partdisc.render.runs import ReadImage, RunView, check_size, image_path, read_entry
+from partdisc.render.runs import ReadImage, RunView, check_size, image_path, is_remote, read_entry
 from partdisc.render.shown_parts import RunKeys, ShownParts, unify_parts
 from partdisc.render.survey import REGION, part_frequencies
 from partdisc.scores import score_name
@@ -186,7 +186,8 @@ def _labels_by_id(run: RunView, entry: MaskEntry) -> np.ndarray | None:
 
 def _read_picture(source: ReportSource, entry: MaskEntry, size: tuple[int, int]) -> np.ndarray:
     path = image_path(source.runs[0], entry, source.images_root)
-    check_size(path, entry)
+    if not is_remote(source.runs[0], source.images_root):
+        check_size(path, entry)
     return source.read_image(path, size=size)
 
 

@@ -35,6 +35,11 @@ def write_fiftyone(masks: MaskSet, out: Path, *, images: Path | None = None, fil
     for stem, (entry, labels) in zip(unique_stems(masks.entries), masks, strict=True):
         name = stem.replace("/", "__")
         source = images / entry.file_name if images is not None else masks.image_path(entry)
+        if images is None and masks.behind_url:
+            raise DataError(
+                f"Expected the images on this machine, but they lie at {masks.images_root}; copy them here and name "
+                "the folder with --images DIR."
+            )
         if not source.is_file():
             raise DataError(
                 f"Expected the image {source}, but it is not there; name the folder with --images DIR."
