@@ -23,8 +23,7 @@ from scops import DRAWN, START, Bench, Task, carparts, synthetic
 from partdisc.discovery import create_discoverer
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.scops import checkpoints
-from partdisc.discovery.scops.config import load_config
-from partdisc.discovery.scops.objective import TERMS
+from partdisc.discovery.scops.config import TERMS, load_config
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "scops_curves.json"

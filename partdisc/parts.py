@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import overload
 
 import numpy as np
 import torch
@@ -194,7 +195,13 @@ class PartNames(Sequence[str]):
             raise DataError(f"Expected a label within 0..{len(self)}, but got {label}.")
         return "background" if label == BACKGROUND else self.names[label - 1]
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
         return self.names[index]
 
     def __len__(self) -> int:

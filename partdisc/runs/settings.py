@@ -6,10 +6,11 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from partdisc.checks import check_count
 from partdisc.discovery.choosing import parse_num_parts
 from partdisc.discovery.inside import ALPHA, check_foreground, names_masks
 from partdisc.discovery.levels import check_levels
@@ -96,7 +97,8 @@ class DiscoverSettings:
         elif self.levels is not None:
             object.__setattr__(self, "levels", check_levels(self.levels, self.num_parts))
         for name in ("image_size", "batch_size", "seed", "overlays", "limit"):
-            _check_whole(f"--{name.replace('_', '-')}", getattr(self, name))
+            if (value := getattr(self, name)) is not None:
+                check_count(f"--{name.replace('_', '-')}", value, None)
         check_foreground(self.foreground)
         if not isinstance(self.options, Mapping):
             raise ConfigError(f"Expected options as the method's settings by name, but got {self.options!r}.")
@@ -140,9 +142,8 @@ class Runtime:
         """Raise a ConfigError for values that cannot work."""
         if self.storage not in STORAGE:
             raise ConfigError(f"Expected --features of {', '.join(STORAGE)}, but got {self.storage!r}.")
-        _check_whole("--workers", self.workers)
-        if self.workers is not None and self.workers < 0:
-            raise ConfigError(f"Expected --workers of at least 0, but got {self.workers}.")
+        if self.workers is not None:
+            check_count("--workers", self.workers, 0)
         if self.max_memory is not None and not (
             isinstance(self.max_memory, Real) and 0 < self.max_memory < math.inf
         ):
@@ -179,11 +180,6 @@ def resolve_settings(
     chosen.check()
     runtime.check()
     return chosen
-
-
-def _check_whole(option: str, value: Any) -> None:
-    if value is not None and (not isinstance(value, Integral) or isinstance(value, bool)):
-        raise ConfigError(f"Expected {option} as a whole number, but got {value!r}.")
 
 
 def absolute(path: str | os.PathLike[str] | None) -> str | None:

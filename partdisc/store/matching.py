@@ -20,7 +20,6 @@ from partdisc.store import files
 
 SCHEMA = "partdisc/matching"
 VERSION = 1
-UNMATCHED = -1
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,6 @@ class MatchingRecord:
     annotated_names: tuple[str, ...]
     groups: Mapping[str, GroupMatching]
     fitted_on: str = ""
-
-    def name_of(self, part: int, group: str = "all") -> str | None:
-        """The annotated name of a discovered part in a group, "background", or None where it matches nothing."""
-        target = self.groups[group].targets[part]
-        if target == UNMATCHED:
-            return None
-        return self.annotated_names[target - 1] if target else "background"
 
 
 def write_matching(path: str | os.PathLike[str], record: MatchingRecord) -> None:

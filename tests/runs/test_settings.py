@@ -14,15 +14,15 @@ from partdisc.store.files import to_json
 @pytest.mark.parametrize("value", ["2", 2.5, True])
 def test_what_is_no_whole_number_is_told_by_its_option(name, value):
     option = "--" + name.replace("_", "-")
-    with pytest.raises(ConfigError, match=f"Expected {option} as a whole number, but got {value!r}"):
+    with pytest.raises(ConfigError, match=f"Expected {option} to be a whole number, but got {value!r}"):
         resolve_settings(3, {name: value}, Runtime())
 
 
 @pytest.mark.parametrize(
     ("runtime", "words"),
     [
-        ({"workers": "2"}, "--workers as a whole number"),
-        ({"workers": -1}, "--workers of at least 0"),
+        ({"workers": "2"}, "--workers to be a whole number"),
+        ({"workers": -1}, "--workers to be a whole number of at least 0"),
         ({"max_memory": "4"}, "--max-memory as GiB above 0, but got '4'"),
         ({"max_memory": 0}, "--max-memory"),
         ({"storage": "tape"}, "--features of auto"),

@@ -23,11 +23,6 @@ def test_what_was_written_is_read(tmp_path):
     assert read_matching(tmp_path / "matching.json") == RECORD
 
 
-def test_parts_are_named_by_what_they_match():
-    assert [RECORD.name_of(part, "bird") for part in (0, 1, 2)] == ["background", "wing", None]
-    assert RECORD.name_of(1, "fish") == "background"
-
-
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -7,16 +7,26 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from partdisc.checks import check_choice, check_count, check_number
 from partdisc.errors import ConfigError
 from partdisc.store.files import read_user_json
 
 CONFIGS = Path(__file__).parent / "configs"
-STARTS = ("two-stage", "kmeans", "dff", "random")
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("cosine", "poly", "constant")
-PRECISIONS = ("float32", "bfloat16", "float16")
-WARPED = ("images", "features")
-MASK_RULES = ("argmax", "published")
+CHOICES = {
+    "start": ("two-stage", "kmeans", "dff", "random"),
+    "optimizer": ("adamw", "sgd"),
+    "schedule": ("cosine", "poly", "constant"),
+    "precision": ("float32", "bfloat16", "float16"),
+    "mask_rule": ("argmax", "published"),
+    "warped": ("images", "features"),
+}
+STRIDES = (0, 8, 16)
+LEAST = {"steps": 1, "batch_size": 1, "accumulate": 1, "log_every": 1, "checkpoint_every": 1}
+LEAST |= {"bend_points": 2, "warmup": 0, "picture_every": 0}
+TERMS = ("concentration", "equivariance", "centroids", "semantic", "orthonormality", "foreground", "labels")
+RATES = ("learning_rate", "head_factor", "basis_learning_rate", "weight_decay", "clip")
+WARPS = ("rotation", "shift", "bend")
+FLAGS = ("train_encoder", "view_flip", "stop_on_collapse", "tensorboard")
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,7 @@ class ScopsConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_choices(self)
         _check_numbers(self)
+        _check_ranges(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads."""
@@ -169,18 +180,11 @@ def load_config(source: ScopsConfig | dict[str, Any] | str | os.PathLike[str]) -
 
 
 def _check_choices(config: ScopsConfig) -> None:
-    for name, choices in (
-        ("start", STARTS),
-        ("optimizer", OPTIMIZERS),
-        ("schedule", SCHEDULES),
-        ("precision", PRECISIONS),
-        ("mask_rule", MASK_RULES),
-        ("warped", WARPED),
-        ("output_stride", (0, 8, 16)),
-    ):
-        value = getattr(config, name)
-        if value not in choices:
-            raise ConfigError(f"Expected {name} to be one of {', '.join(map(str, choices))}, got {value!r}.")
+    for name, choices in CHOICES.items():
+        check_choice(name, getattr(config, name), choices)
+    if config.output_stride not in STRIDES:
+        known = ", ".join(map(str, STRIDES))
+        raise ConfigError(f"Expected output_stride to be one of {known}, but got {config.output_stride!r}.")
     if config.train_encoder and config.warped == "features":
         raise ConfigError("Expected warped images where the encoder is trained, but got warped features.")
     if config.output_stride and not config.train_encoder:
@@ -191,36 +195,25 @@ def _check_choices(config: ScopsConfig) -> None:
 
 
 def _check_numbers(config: ScopsConfig) -> None:
-    least = {"steps": 1, "batch_size": 1, "accumulate": 1, "log_every": 1, "checkpoint_every": 1}
-    least |= {"bend_points": 2, "warmup": 0, "picture_every": 0}
-    for name, low in least.items():
-        value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise ConfigError(f"Expected {name} as a whole number of at least {low}, got {value!r}.")
-    positive = ("learning_rate", "head_factor", "basis_learning_rate", "weight_decay", "clip", "rotation")
-    weights = (
-        "concentration",
-        "equivariance",
-        "centroids",
-        "semantic",
-        "orthonormality",
-        "foreground",
-        "labels",
-    )
-    for name in (*positive, *weights, "shift", "bend"):
-        value = getattr(config, name)
-        if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-            raise ConfigError(f"Expected {name} as a number of at least 0, got {value!r}.")
-    for name in ("train_encoder", "view_flip", "stop_on_collapse", "tensorboard"):
+    for name, least in LEAST.items():
+        check_count(name, getattr(config, name), least)
+    for name in (*TERMS, *RATES, *WARPS):
+        check_number(name, getattr(config, name))
+    for name in FLAGS:
         if not isinstance(getattr(config, name), bool):
-            raise ConfigError(f"Expected {name} as true or false, got {getattr(config, name)!r}.")
+            raise ConfigError(f"Expected {name} as true or false, but got {getattr(config, name)!r}.")
     if not 0 <= config.ema < 1:
-        raise ConfigError(f"Expected ema within 0 and 1, 1 excluded, got {config.ema!r}.")
+        raise ConfigError(f"Expected ema within 0 and 1, 1 excluded, but got {config.ema!r}.")
+
+
+def _check_ranges(config: ScopsConfig) -> None:
     if len(config.scale) != 2 or not 0 < config.scale[0] <= config.scale[1]:
-        raise ConfigError(f"Expected scale as two numbers, 0 < low <= high, got {config.scale!r}.")
+        raise ConfigError(f"Expected scale as two numbers, 0 < low <= high, but got {config.scale!r}.")
     if len(config.jitter) != 4 or not all(0 <= j < 1 for j in config.jitter):
-        raise ConfigError(f"Expected jitter as four numbers within 0 and 1, got {config.jitter!r}.")
+        raise ConfigError(f"Expected jitter as four numbers within 0 and 1, but got {config.jitter!r}.")
     if not config.view_scales or not all(0.1 <= s <= 10 for s in config.view_scales):
-        raise ConfigError(f"Expected view_scales as factors within 0.1 and 10, got {config.view_scales!r}.")
+        raise ConfigError(
+            f"Expected view_scales as factors within 0.1 and 10, but got {config.view_scales!r}."
+        )
     if not config.rates or not all(isinstance(r, int) and r >= 1 for r in config.rates):
-        raise ConfigError(f"Expected rates as whole numbers of at least 1, got {config.rates!r}.")
+        raise ConfigError(f"Expected rates as whole numbers of at least 1, but got {config.rates!r}.")

@@ -14,8 +14,6 @@ from partdisc.geometry.cells import sample_cells
 from partdisc.geometry.moments import areas
 from partdisc.geometry.warps import INSIDE, Warp, sample_maps, sampling_places, warp_maps
 
-TERMS = ("concentration", "equivariance", "centroids", "semantic", "orthonormality", "foreground", "labels")
-
 
 class Objective(nn.Module):
     """The segmenter with the part basis, and their losses.
