@@ -37,8 +37,8 @@ class FeatureClustering(PartDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
-        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        backbone, layers, weights, image_size, foreground: see `partdisc.discovery.PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `partdisc.discovery.PartDiscoverer`.
         max_iter: iterations at most.
         restarts: number of starts, of which the best counts.
 

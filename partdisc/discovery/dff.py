@@ -24,8 +24,8 @@ class DeepFeatureFactorization(FactorDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
-        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        backbone, layers, weights, image_size, foreground: see `partdisc.discovery.PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `partdisc.discovery.PartDiscoverer`.
         signed: what is done with features below zero: "split" ("auto") standardises them and splits them into
             positive and negative halves, "relu" standardises and cuts at zero, "error" refuses them.
         solver: "hals", or "mu" as in the paper.

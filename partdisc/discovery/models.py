@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
+
+import numpy as np
 
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.clustering import FeatureClustering
@@ -53,6 +57,25 @@ def create_discoverer(method: str, num_parts: int | str, **params: Any) -> PartD
             f"The method {method} does not take {', '.join(unknown)}; its own options are {', '.join(own) or 'none'}."
         )
     return cls(num_parts, **params)
+
+
+def check_options(method: str, options: Mapping[str, Any]) -> None:
+    """Refuse what `fit` would refuse of a method's own options, before anything long begins.
+
+    They are tried on a handful of numbers, large counts among them made small.
+
+    Raises:
+        ConfigError: if the method has no such option, or cannot work with its value.
+    """
+    few = {name: min(value, 4) if type(value) is int else value for name, value in options.items()}
+    trial = create_discoverer(method, 2, **{"foreground": "none", "device": "cpu", **few})
+    if isinstance(trial, CoPartSegmentation):
+        trial._settings()
+    elif options:
+        numbers = np.random.default_rng(0).random((8, 8, 6), dtype=np.float32)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trial.fit_features([numbers])
 
 
 def load_discoverer(folder: str | os.PathLike[str]) -> PartDiscoverer:

@@ -21,8 +21,9 @@ class ObjectForeground(PartDiscoverer):
 
     Args:
         num_parts: 1.
-        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`; `foreground` is not "none".
-        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        backbone, layers, weights, image_size, foreground: see
+            `partdisc.discovery.PartDiscoverer`; `foreground` is not "none".
+        feature_dtype, batch_size, workers, device, seed: see `partdisc.discovery.PartDiscoverer`.
     """
 
     method: ClassVar[str] = "foreground"

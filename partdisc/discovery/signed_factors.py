@@ -21,8 +21,8 @@ class SemiFeatureFactorization(FactorDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
-        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        backbone, layers, weights, image_size, foreground: see `partdisc.discovery.PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `partdisc.discovery.PartDiscoverer`.
         init: "kmeans" (the paper's), "svd" or "random"; see `SemiNMF`.
         max_iter: iterations at most.
         tol: when the solver stops; see `SemiNMF`.
@@ -65,8 +65,8 @@ class ConvexFeatureFactorization(FactorDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
-        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        backbone, layers, weights, image_size, foreground: see `partdisc.discovery.PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `partdisc.discovery.PartDiscoverer`.
         num_anchors: how many fine clusters of cells the basis may be made of; see `ConvexNMF`.
         max_iter: iterations at most.
         tol: when the solver stops; see `ConvexNMF`.

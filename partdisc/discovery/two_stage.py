@@ -44,8 +44,8 @@ class TwoStageClustering(PartDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
-        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`.
+        backbone, layers, weights, image_size, foreground: see `partdisc.discovery.PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `partdisc.discovery.PartDiscoverer`.
         fine_clusters: how many clusters are merged to K parts; at least K are used.
         votes: number of clusterings, each from a start of its own.
 

@@ -14,6 +14,7 @@ from partdisc.checks import check_count
 from partdisc.discovery.choosing import parse_num_parts
 from partdisc.discovery.inside import ALPHA, check_foreground, names_masks
 from partdisc.discovery.levels import check_levels
+from partdisc.discovery.models import check_options
 from partdisc.errors import ConfigError
 from partdisc.features import DEFAULT_BACKBONE
 from partdisc.processes import on_this_machine
@@ -43,7 +44,7 @@ class DiscoverSettings:
         foreground: "auto" (parts lie inside the objects), "none", one estimator of `partdisc.foreground`, or where
             masks are: "alpha", a folder, a COCO file; see `partdisc.foreground.open_masks`.
         refine: how masks are refined to pixels: "colour", "none", or "auto": by colour where there is a foreground.
-        backbone, layers, weights, feature_dtype, batch_size, seed: see `PartDiscoverer`.
+        backbone, layers, weights, feature_dtype, batch_size, seed: see `partdisc.discovery.PartDiscoverer`.
         image_size: long side in pixels; None means the method's default, or what an applied model was made with.
         apply: a model or run whose parts are applied to the images; nothing is learnt then.
         like: a run whose numbering of parts is taken over, as far as parts agree.
@@ -179,6 +180,8 @@ def resolve_settings(
     chosen = DiscoverSettings(num_parts=num_parts, **{**settings, **paths})
     chosen.check()
     runtime.check()
+    if chosen.apply is None:
+        check_options(chosen.method, chosen.options)
     return chosen
 
 

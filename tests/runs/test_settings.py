@@ -33,6 +33,38 @@ def test_unusable_runtimes_are_told(runtime, words):
         resolve_settings(3, {}, Runtime(**runtime))
 
 
+@pytest.mark.parametrize(
+    ("method", "options", "words"),
+    [
+        ("dff", {"solver": "foo"}, "solver to be one of hals, mu, but got 'foo'"),
+        ("dff", {"signed": "foo"}, "signed to be one of"),
+        ("semi-nmf", {"init": "foo"}, "init to be one of"),
+        ("convex-nmf", {"num_anchors": 0}, "num_anchors to be a whole number"),
+        ("kmeans", {"max_iter": 0}, "max_iter to be a whole number"),
+        ("two-stage", {"votes": 0}, "votes to be a whole number"),
+        ("scops", {"training": "foo"}, "configuration of fast, gpu, paper"),
+        ("scops", {"steps": 0}, "steps as a whole number"),
+        ("dff", {"votes": 3}, "does not take votes"),
+        ("foo", {}, "Expected a method of dff"),
+    ],
+)
+def test_options_of_a_method_are_refused_before_anything_begins(method, options, words):
+    with pytest.raises(ConfigError, match=words):
+        resolve_settings(3, {"method": method, "options": options}, Runtime())
+
+
+def test_options_that_a_method_can_work_with_are_left_as_they_are():
+    options = {
+        "solver": "mu",
+        "signed": "error",
+        "max_iter": 10**9,
+        "tol": 0,
+        "restarts": 500,
+        "max_cells": 10**6,
+    }
+    assert resolve_settings(3, {"method": "dff", "options": options}, Runtime()).options == options
+
+
 def test_a_setting_that_does_not_exist_is_told_with_those_that_do():
     with pytest.raises(ConfigError, match=r"no setting numparts, sead\. There are num_parts, .*seed"):
         resolve_settings(3, {"numparts": 3, "sead": 1}, Runtime())

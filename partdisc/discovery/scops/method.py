@@ -48,9 +48,9 @@ class CoPartSegmentation(PartDiscoverer):
 
     Args:
         num_parts: K.
-        backbone, layers, weights, image_size, foreground: see `PartDiscoverer`.
-        feature_dtype, batch_size, workers, device, seed: see `PartDiscoverer`; `batch_size` is of the extraction, the
-            training's stands in `training`.
+        backbone, layers, weights, image_size, foreground: see `partdisc.discovery.PartDiscoverer`.
+        feature_dtype, batch_size, workers, device, seed: see `partdisc.discovery.PartDiscoverer`; `batch_size` is
+            of the extraction, the training's stands in `training`.
         training: a `ScopsConfig`, its settings as a dictionary, a shipped name ("fast", "gpu", "paper") or a file.
         steps: number of training steps, in place of the configuration's.
 
