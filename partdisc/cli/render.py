@@ -19,6 +19,7 @@ from typing import Any
 
 from partdisc.cli.options import FORMAT_HELP, OVERLAP_HELP, add_common
 from partdisc.errors import ConfigError
+from partdisc.scores import SCORE_NAMES
 
 USAGE = "RUN [options]"
 FIGURES = ("comparison", "parts", "sheets", "heatmaps", "curves", "scores", "legend", "overlays", "report")
@@ -74,7 +75,7 @@ def run(options: dict[str, Any], command: list[str]) -> None:
     if "run" not in options:
         raise ConfigError("Expected RUN, for example: render RUN --annotations test.json.")
     names = _names(options)
-    _check_numbers(options)
+    _check_values(options)
     # torch and matplotlib take seconds to import; --help need not wait
     from partdisc.cli.rendering.drawings import draw
     from partdisc.cli.rendering.members import draw_members
@@ -103,7 +104,9 @@ def _names(options: dict[str, Any]) -> list[str]:
     return names
 
 
-def _check_numbers(options: dict[str, Any]) -> None:
+def _check_values(options: dict[str, Any]) -> None:
+    if options.get("score", "part_miou") not in SCORE_NAMES:
+        raise ConfigError(f"Expected --score among {', '.join(SCORE_NAMES)}, but got {options['score']!r}.")
     for name, lowest in (("count", 1), ("seed", 0), ("workers", 1)):
         value = options.get(name)
         if value is not None and (not isinstance(value, int) or value < lowest):

@@ -168,6 +168,8 @@ def test_paired_comparison(world, capsys):
     good, bad = world.run("good", noise=0.05), world.run("bad", noise=0.7)
     assert world.evaluate(good, "--against", bad, "--bootstrap", 50, "-q") == 0
     assert f"against {bad} part mIoU +0." in capsys.readouterr().out
+    assert world.evaluate(good, "--against", world.root / "nowhere", "--bootstrap", 50) == 2
+    assert "evaluation:" not in capsys.readouterr().err  # told before any image is counted
     against = world.metrics("good")["against"]
     assert against["num_images"] == 4
     assert against["scores"]["part_miou"]["clear"]

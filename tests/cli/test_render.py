@@ -136,6 +136,7 @@ BAD = [
     (["{one}", "--only", "art"], "comparison, parts, sheets"),
     (["{one}", "--save", "bmp"], "png, pdf, svg"),
     (["{one}", "--choose", "nicest"], "first, random, best"),
+    (["{one}", "--score", "miou"], "--score among part_miou"),
     (["{one}", "--count", "0"], "--count of at least 1"),
     (["{one}", "--opacity", "2"], r"opacity within 0..1"),
     (["{one}", "--show", "nothing.png"], "fits 0"),

@@ -54,9 +54,10 @@ class RunScorer:
         given = None
         if self.matching:
             given = load_matchings(self.matching, evaluator.part_names, evaluator.scope)
+        other = None if self.against is None else self._count_other(Path(self.against))
         scored = scoring.run(given, self.matching)
-        if self.against is not None:
-            scored.result.against = self._against(scored, Path(self.against))
+        if other is not None:
+            scored.result.against = self._against(scored, other)
         write_evaluation(
             place,
             scored.evaluator,
@@ -75,25 +76,31 @@ class RunScorer:
             prediction, self.truth, self.plan, images=self.images, verbosity=self.verbosity, pairing=pairing
         )
 
-    def _against(self, scored: Scored, folder: Path) -> dict[str, Any]:
-        """Paired differences from another run on the images that both share with the annotation."""
-        plan = self.plan
-        if not plan.bootstrap:
+    def _count_other(self, folder: Path) -> PartEvaluator:
+        """The run to compare with, counted once; before the other, so that a wrong name is told at once."""
+        if not self.plan.bootstrap:
             raise ConfigError("Expected --bootstrap draws above 0 with --against.")
         if self._other is None:
             self._other = self._scoring(Prediction.open(*members_of([folder]), name=str(folder))).run_alone()
-        common = set(map(str, scored.evaluator.tables.ids)) & set(map(str, self._other.tables.ids))
+        return self._other
+
+    def _against(self, scored: Scored, other: PartEvaluator) -> dict[str, Any]:
+        """Paired differences from another run on the images that both share with the annotation."""
+        plan = self.plan
+        common = set(map(str, scored.evaluator.tables.ids)) & set(map(str, other.tables.ids))
         if not common:
-            raise ConfigError(f"{folder} and the run share no annotated image; they cannot be compared.")
+            raise ConfigError(
+                f"{self.against} and the run share no annotated image; they cannot be compared."
+            )
         found = paired_bootstrap(
             scored.evaluator.subset(common),
-            self._other.subset(common),
+            other.subset(common),
             plan.bootstrap,
             seed=plan.seed,
             by_unit=plan.unit == "declared",
         )
         return {
-            "run": str(folder),
+            "run": str(Path(self.against or "")),
             "num_images": len(common),
             "scores": {name: {**vars(item), "clear": item.clear} for name, item in found.items()},
         }
