@@ -67,9 +67,7 @@ def write_parts(
     writer = _Writer(masks, foreground or {}, root / "foreground" if soft_foreground else None)
     refine = is_refined(refinement, discoverer.has_background or bool(foreground))
     load = pictures or small_images(features, images)
-    size = min(GROUP, -(-len(features) // MIN_GROUPS))
-    most = max(1, min(AT_ONCE, len(features) // MIN_PORTIONS))
-    groups = [range(i, min(i + size, len(features))) for i in range(0, len(features), size)]
+    groups = _cut(range(len(features)), min(GROUP, -(-len(features) // MIN_GROUPS)))
     todo = processes.share_of(
         processes.from_first(
             lambda: [n for n, group in enumerate(groups) if not _is_written(masks, features, group, n, maps)]
@@ -85,7 +83,8 @@ def write_parts(
     with progress("masks", len(features)) as bar, freed_memory_kept():
         bar.skip(len(features) - sum(len(groups[n]) for n in todo))
         # portions end where groups do: the same ones whoever writes them, and whatever is there already
-        portions = {n: [groups[n][i : i + most] for i in range(0, len(groups[n]), most)] for n in todo}
+        most = max(1, min(AT_ONCE, len(features) // MIN_PORTIONS))
+        portions = {n: _cut(groups[n], most) for n in todo}
         written = spread(write_some, (portion for n in todo for portion in portions[n]))
         for number in todo:
             found = []
@@ -99,6 +98,11 @@ def write_parts(
     if processes.first:
         write_index(masks)
     return masks
+
+
+def _cut(indices: range, most: int) -> list[range]:
+    """Indices in pieces of at most so many."""
+    return [indices[i : i + most] for i in range(0, len(indices), most)]
 
 
 def is_refined(refinement: str, has_background: bool) -> bool:

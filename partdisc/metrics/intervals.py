@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from partdisc.errors import ConfigError, DataError
+from partdisc.checks import check_count
+from partdisc.errors import DataError
 from partdisc.metrics.evaluator import PartEvaluator
 from partdisc.metrics.grouping import group_images, select_matchings
 from partdisc.metrics.matching import Matching, match_parts
@@ -88,11 +89,11 @@ def bootstrap(
         matchings: use these in every draw (a matching from another split); default: fitted again in each.
 
     Raises:
-        ConfigError: if draws < 1.
+        ConfigError: if `draws` is no whole number of at least 1, or `seed` none of at least 0.
         DataError: if there are fewer than two units.
     """
-    if draws < 1:
-        raise ConfigError(f"Expected at least one bootstrap draw, but got {draws}.")
+    check_count("bootstrap draws", draws)
+    check_count("seed", seed, 0)
     names, units = _units(evaluator, by_unit)
     if len(names) < 2:
         raise DataError(f"Expected at least two units to draw from, but got {len(names)}: no interval.")

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
+from partdisc.checks import check_array
 from partdisc.errors import DataError
 
 
@@ -42,6 +43,15 @@ UNSUP_PARTS = KeypointRule("CUB (unsup-parts)", threshold=None, origin=1)
 SCOPS_CELEBA = KeypointRule("CelebA (SCOPS)", threshold=None, joint=True, normalise="eyes")
 
 
+AXES: dict[str, tuple[str, type]] = {
+    "centroids": ("(N, K, 2)", float),
+    "present": ("(N, K)", bool),
+    "landmarks": ("(N, L, 2)", float),
+    "visible": ("(N, L)", bool),
+    "boxes": ("(N, 4)", float),
+}
+
+
 @dataclass(frozen=True)
 class KeypointData:
     """Centroids and landmarks of N images.
@@ -54,7 +64,7 @@ class KeypointData:
         boxes: (N, 4) x, y, width, height of the object, pixels.
 
     Raises:
-        DataError: if shapes disagree, a box is empty, or a visible landmark is not finite.
+        DataError: if one is no array of numbers, shapes disagree, a box is empty or a visible landmark not finite.
     """
 
     centroids: np.ndarray
@@ -64,8 +74,9 @@ class KeypointData:
     boxes: np.ndarray
 
     def __post_init__(self) -> None:
-        for field, kind in zip(fields(self), (float, bool, float, bool, float), strict=True):
-            object.__setattr__(self, field.name, np.asarray(getattr(self, field.name), kind))
+        for name, (axes, kind) in AXES.items():
+            array = check_array(name, getattr(self, name), axes)
+            object.__setattr__(self, name, array.astype(kind, copy=False))
         count, parts = self.present.shape
         expected = [(count, parts, 2), (count, parts), (count, self.visible.shape[1], 2), self.visible.shape]
         found = [a.shape for a in (self.centroids, self.present, self.landmarks, self.visible)]

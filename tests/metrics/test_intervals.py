@@ -97,7 +97,7 @@ def test_a_run_is_not_better_than_itself(image_pairs):
 
 
 def test_unusable_requests_are_refused(image_pairs):
-    with pytest.raises(ConfigError, match="at least one bootstrap draw, but got 0"):
+    with pytest.raises(ConfigError, match="bootstrap draws to be a whole number of at least 1, but got 0"):
         bootstrap(evaluate(image_pairs), 0)
     with pytest.raises(DataError, match="at least two units to draw from, but got 1"):
         bootstrap(evaluate(image_pairs[:1]), 10)

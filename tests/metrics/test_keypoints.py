@@ -180,3 +180,12 @@ def test_labels_are_read_at_the_nearest_pixel():
     assert labels_at(labels, points).tolist() == [0, 7, 8, 3]
     with pytest.raises(DataError, match="finite"):
         labels_at(labels, np.array([[np.nan, 0]]))
+
+
+@pytest.mark.parametrize("name", ["centroids", "present", "landmarks", "visible", "boxes"])
+@pytest.mark.parametrize("value", [None, "abc", [[1, 2], [3]], np.ones(3)])
+def test_what_is_no_array_of_its_axes_is_refused_by_name(rng, name, value):
+    data = draw_data(rng, 5)
+    arrays = {**vars(data), name: value}
+    with pytest.raises(DataError, match=rf"Expected {name} as numbers of shape \(N, .*but got"):
+        KeypointData(**arrays)
