@@ -161,6 +161,8 @@ def _loading(name: str, weights: str) -> Iterator[None]:
         yield
     except Exception as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if "weights_only" in reason:  # those words advise to load the file unsafely
+            reason = "it is no file of tensors alone. Give a .safetensors file, or a state dict as .pth."
         raise ConfigError(f"Cannot load the weights in {weights} into {name}: {reason}") from error
 
 
