@@ -138,6 +138,7 @@ def check_labels(labels: np.ndarray, num_parts: int | None = None, *, name: str 
     """Check hard part labels and return them as uint8 of shape (H, W).
 
     Raises:
+        ConfigError: if `num_parts` is no whole number of at least 0.
         DataError: if the array is not two-dimensional, not of whole numbers, or holds a label above `num_parts`
             other than 255 (ignored).
     """
@@ -150,6 +151,7 @@ def check_labels(labels: np.ndarray, num_parts: int | None = None, *, name: str 
         raise DataError(f"Expected {name} within 0..255, but got {labels.min()}..{labels.max()}.")
     labels = labels.astype(np.uint8, copy=False)
     if num_parts is not None:
+        check_count("num_parts", num_parts, 0)
         stray = labels[(labels > num_parts) & (labels != IGNORE)]
         if stray.size:
             raise DataError(f"Expected {name} within 0..{num_parts} or 255, but found {int(stray.max())}.")

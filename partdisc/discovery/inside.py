@@ -22,6 +22,7 @@ from partdisc.foreground import (
     CLASS_ESTIMATORS,
     ESTIMATORS,
     LinearForeground,
+    check_masks,
     class_logits,
     fit_foreground,
     fit_to_masks,
@@ -133,8 +134,10 @@ def foreground_of(
 ) -> Tensor | None:
     """Probability of foreground (h, w) of one image: by its mask, else by what was learnt, else None."""
     entry = features.entries[index]
-    if masks is not None and entry.id in masks:
-        return lay_on_grid(masks[entry.id], entry)
+    if masks is not None:
+        check_masks(masks)
+        if entry.id in masks:
+            return lay_on_grid(masks[entry.id], entry)
     return None if learnt is None else learnt(features[index])
 
 

@@ -2,7 +2,7 @@
 
 from partdisc.foreground.auto import AUTO, CLASS_ESTIMATORS, ESTIMATORS, fit_foreground
 from partdisc.foreground.classes import class_logits
-from partdisc.foreground.given import ALPHA, GivenMasks, fit_to_masks, open_masks
+from partdisc.foreground.given import ALPHA, GivenMasks, check_masks, fit_to_masks, open_masks
 from partdisc.foreground.grids import grid_image
 from partdisc.foreground.logistic import LinearForeground
 from partdisc.foreground.mask_file import lay_on_grid, resize_mask
@@ -14,6 +14,7 @@ __all__ = [
     "ESTIMATORS",
     "GivenMasks",
     "LinearForeground",
+    "check_masks",
     "class_logits",
     "fit_foreground",
     "fit_to_masks",

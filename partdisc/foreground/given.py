@@ -136,6 +136,16 @@ def open_masks(source: str | os.PathLike[str], images: ImageList) -> GivenMasks:
     return GivenMasks(str(source), readers, soft, missing, distorted)
 
 
+def check_masks(masks: Mapping[str, np.ndarray]) -> None:
+    """Check that masks are given by their images' ids.
+
+    Raises:
+        DataError: if they are not.
+    """
+    if not isinstance(masks, Mapping):
+        raise DataError(f"Expected foreground masks by image id, but got {type(masks).__name__}.")
+
+
 def fit_to_masks(features: FeatureSet, masks: Mapping[str, np.ndarray], *, seed: int = 0) -> LinearForeground:
     """Learn given masks, so that the foreground of images without one can be told.
 
@@ -148,8 +158,7 @@ def fit_to_masks(features: FeatureSet, masks: Mapping[str, np.ndarray], *, seed:
         DataError: if none of the images has a mask.
     """
     check_seed(seed)
-    if not isinstance(masks, Mapping):
-        raise DataError(f"Expected foreground masks by image id, but got {type(masks).__name__}.")
+    check_masks(masks)
     known = [i for i, entry in enumerate(features.entries) if entry.id in masks]
     if not known:
         raise DataError("Expected a foreground mask of at least one of the images, but got none.")

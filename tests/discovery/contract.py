@@ -184,6 +184,13 @@ class DiscovererContract:
         rows = [np.random.default_rng(0).random((3, 4, 6), dtype=np.float32)]
         assert make(num_parts=np.int64(2)).fit_features(rows).num_parts_ == 2
 
+    def test_masks_that_are_not_given_by_image_are_told(self, make, fitted):
+        masks = [np.ones((32, 48), np.float32)]
+        with pytest.raises(DataError, match="foreground masks by image id, but got list"):
+            fitted.predict(paint_images(1), foreground=masks)
+        with pytest.raises(DataError, match="foreground masks by image id, but got list"):
+            make().fit(paint_images(1), foreground=masks)
+
     @pytest.mark.parametrize("num_parts", [0, -1, 255, 2.5, "four"])
     def test_an_unusable_number_of_parts_is_told(self, make, num_parts):
         with pytest.raises(ConfigError, match=r"within 1\.\.254"):

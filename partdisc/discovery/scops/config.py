@@ -165,6 +165,8 @@ def load_config(source: ScopsConfig | dict[str, Any] | str | os.PathLike[str]) -
         return source
     if isinstance(source, dict):
         return ScopsConfig.from_dict(source)
+    if not isinstance(source, (str, os.PathLike)):
+        raise ConfigError(f"Expected a configuration by name, as a file or as settings, but got {source!r}.")
     name = os.fspath(source)
     shipped = sorted(path.stem for path in CONFIGS.glob("*.json"))
     if name not in shipped and not name.endswith(".json"):

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partdisc.checks import check_count
 from partdisc.data import ImageList, ImageRecord
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.devices import resolve_device
@@ -188,7 +189,7 @@ class CoPartSegmentation(PartDiscoverer):
             lesson,
             self.num_parts_,
             self._settings(),
-            seed=self.seed,
+            seed=check_count("seed", self.seed, 0),  # numpy, which orders the images, takes no others
             device=resolve_device(self.device),
             workers=self.workers,
             folder=folder,

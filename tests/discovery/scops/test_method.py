@@ -329,7 +329,15 @@ def test_unusable_settings_are_named(values, words):
 def test_unknown_configuration_names_those_there_are(tmp_path):
     with pytest.raises(ConfigError, match="fast, gpu, paper, or a .json file, but got 'slow'"):
         load_config("slow")
+    for source in (3, None, ["fast"]):
+        with pytest.raises(ConfigError, match="by name, as a file or as settings, but got"):
+            load_config(source)
     path = tmp_path / "mine.json"
     path.write_text("[1]")
     with pytest.raises(ConfigError, match="JSON object of settings, got list"):
         load_config(path)
+
+
+def test_seeds_below_0_are_refused():
+    with pytest.raises(ConfigError, match="seed to be a whole number of at least 0, but got -1"):
+        CoPartSegmentation(PARTS, foreground="none", training=SHORT, seed=-1).fit_features(disc_maps())
