@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from partdisc.errors import ConfigError, DataError
+from partdisc.parts import check_labels
 from partdisc.render.marking import present_parts
 from partdisc.render.overlay import PartOverlay
 from partdisc.render.pictures import fit_within, resize, resize_labels, to_rgb
@@ -79,7 +80,8 @@ def _with_legend(
     sheet: Image.Image, overlay: PartOverlay, pictures: Sequence[tuple[Any, np.ndarray | None]], line: int
 ) -> Image.Image:
     """The sheet with one legend below, of all parts that its pictures show."""
-    shown = sorted({part for _, labels in pictures if labels is not None for part in present_parts(labels)})
+    drawn = [check_labels(labels) for _, labels in pictures if labels is not None]
+    shown = sorted({part for labels in drawn for part in present_parts(labels)})
     if not shown:
         return sheet
     strip = overlay.legend_strip(shown, sheet.width, line)

@@ -49,6 +49,8 @@ def test_one_legend_stands_below_the_sheet(scene):
     strip = sheet[plain.height :]
     for color in part_palette(2)[1 : 1 + labels.max()]:
         assert (strip == color).all(2).any()
+    wide = contact_sheet([(image, labels.astype(np.int64))] * 2, columns=2, cell=80, overlay=overlay)
+    assert np.array_equal(np.asarray(wide), sheet)
     unlabelled = contact_sheet([(image, None)], cell=80, overlay=overlay)
     assert unlabelled.height == contact_sheet([(image, None)], cell=80).height
 
