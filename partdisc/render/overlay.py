@@ -8,10 +8,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
 
-from partdisc.checks import check_count, check_number
+from partdisc.checks import check_array, check_count, check_number
 from partdisc.errors import ConfigError, DataError
 from partdisc.parts import BACKGROUND, IGNORE, PartMaps, PartNames, check_labels
 from partdisc.render.heat import mix_maps
@@ -159,7 +158,7 @@ def _font_size(picture: np.ndarray) -> int:
 
 
 def _flatten(labels: Any) -> np.ndarray:
-    array = labels.detach().cpu().numpy() if isinstance(labels, torch.Tensor) else np.asarray(labels)
+    array = check_array("labels", labels, "(...)")
     return paint_masks(array) if array.ndim == 3 else check_labels(array)
 
 

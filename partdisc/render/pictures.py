@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from partdisc.checks import check_array
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.store.files import write_bytes
 
@@ -39,7 +40,7 @@ def to_rgb(picture: Any) -> tuple[np.ndarray, Restore]:
         planes = planes.permute(1, 2, 0) if planes.ndim == 3 else planes
         numbers = (planes.float() if planes.is_floating_point() else planes).cpu().numpy()
         return _bytes(numbers), lambda out: _to_tensor(out, picture)
-    array = np.asarray(picture)
+    array = check_array("a picture", picture, "(...)")
     pixels = _bytes(array)
     if array.dtype.kind == "f":
         return pixels, lambda out: (out / np.float32(255)).astype(array.dtype)

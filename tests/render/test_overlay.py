@@ -190,6 +190,11 @@ def test_bad_input_is_told_in_one_line(scene):
         PLAIN.annotate(image.astype(float), labels)
     with pytest.raises(DataError, match="Expected a picture of shape"):
         PLAIN.annotate(np.zeros((4, 4, 7), np.uint8), np.zeros((4, 4), np.uint8))
+    for wrong in (None, "cat.jpg", [[1, 2], [3]]):
+        with pytest.raises(DataError, match="Expected a picture as numbers"):
+            PLAIN.annotate(wrong, labels)
+        with pytest.raises(DataError, match="Expected labels as numbers"):
+            PLAIN.annotate(image, wrong)
     with pytest.raises(ConfigError, match=r"opacity within 0\.\.1"):
         PartOverlay(opacity=1.5)
     with pytest.raises(ConfigError, match="opacity to be a finite number of at least 0.0, but got 'x'"):
