@@ -72,8 +72,8 @@ def check_size(name: str, value: Any, error: type[PartdiscError] = ConfigError) 
     return int(sides[0]), int(sides[1])
 
 
-def check_device(device: str | torch.device) -> torch.device:
-    """The device of this machine that a name stands for.
+def check_device(device: str | torch.device, known: str = "cpu, cuda, mps") -> torch.device:
+    """The device of this machine that a name stands for; `known` names some that may be asked for.
 
     Raises:
         ConfigError: if this machine has no such device.
@@ -82,9 +82,7 @@ def check_device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, ValueError, TypeError) as error:
-        raise ConfigError(
-            f"Expected a device of this machine (cpu, cuda, mps), but got {device!r}."
-        ) from error
+        raise ConfigError(f"Expected a device of this machine ({known}), but got {device!r}.") from error
     return found
 
 

@@ -17,4 +17,4 @@ def resolve_device(device: str | torch.device) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    return check_device(device)
+    return check_device(device, "auto, cpu, cuda, mps")
