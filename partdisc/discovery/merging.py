@@ -70,6 +70,29 @@ def colour_distances(
     )
 
 
+def meetings(weights: np.ndarray, labels: np.ndarray, cells: Sequence[int], count: int) -> np.ndarray:
+    """How much clusters occur in the same images: 1 as much as two clusters do on average, or more, 0 never.
+
+    Args:
+        weights: (n,) >= 0 of the cells of the images' objects, image by image.
+        labels: (n,) cluster of each cell.
+        cells: number of cells of each image.
+        count: number of clusters.
+
+    Returns:
+        (count, count) in [0, 1]: the cosine of what each image holds of the two, as roots of weights, over its mean.
+
+    >>> meetings(np.ones(6), np.array([0, 1, 0, 1, 0, 2]), (2, 2, 2), 3).round(1).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
+    """
+    images = np.repeat(np.arange(len(cells)), cells)
+    held = np.bincount(images * count + labels, weights, len(cells) * count).reshape(len(cells), count)
+    roots = np.sqrt(held / np.maximum(held.sum(0), 1e-12))
+    cosines = roots.T @ roots
+    pairs = cosines[np.triu_indices(count, 1)]
+    return np.minimum(cosines / max(pairs.mean(), 1e-12) if len(pairs) else cosines, 1)
+
+
 def _deviations(colours: np.ndarray, weights: np.ndarray, images: np.ndarray, count: int) -> np.ndarray:
     """How far the colours of each of `count` images lie from their mean, (count,)."""
     mass = np.maximum(np.bincount(images, weights, count), 1e-12)
@@ -100,6 +123,8 @@ def merge_clusters(
     *,
     colour_share: float = 0.25,
     evenness: float = 0.3,
+    met: np.ndarray | None = None,
+    exclusion: float = 0.0,
 ) -> np.ndarray:
     """Merge fine clusters to K parts, the cheapest pair first.
 
@@ -114,6 +139,9 @@ def merge_clusters(
         colours: distances in colour; see `colour_distances`.
         colour_share: of colours beside features in the squared distance of clusters whose colours are certain.
         evenness: see above.
+        met: (M, M) in [0, 1]; see `meetings`.
+        exclusion: from 0 to 1, what is taken off the distance of clusters that never meet in an image: these may be
+            one part of different kinds of objects, while clusters that meet are parts of one.
 
     Returns:
         (M,) int: the part, 0..K-1, of each fine cluster.
@@ -125,6 +153,8 @@ def merge_clusters(
     if colours is not None:
         share = colour_share * colours.certainty
         squared = (1 - share) * squared + share * _normalised(colours.apart)
+    if met is not None:
+        squared = squared * (1 - exclusion * (1 - met))
     size = masses.astype(np.float64) + 1
     total = squared * size[:, None] * size  # of a pair of parts: sum over pairs of members
 

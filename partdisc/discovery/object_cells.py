@@ -13,7 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from partdisc.discovery.inside import INSIDE, RowsInside
-from partdisc.discovery.merging import ColourDistances, colour_distances, lab_colours, merge_clusters
+from partdisc.discovery.merging import (
+    ColourDistances,
+    colour_distances,
+    lab_colours,
+    meetings,
+    merge_clusters,
+)
 from partdisc.discovery.voting import scaled
 from partdisc.errors import DataError
 from partdisc.factorization import KMeans
@@ -58,6 +64,14 @@ class ObjectCells:
             return None
         return colour_distances(self.colours, self.weights, labels.numpy(), self.counts, count)
 
+    def meetings(self, labels: Tensor, count: int) -> np.ndarray:
+        """How much clusters occur in the same images, `labels` (n,) being the cluster of each cell."""
+        return meetings(self.weights, labels.numpy(), self.counts, count)
+
+    def owners(self) -> Tensor:
+        """(n,) int64 number of the image of each cell."""
+        return torch.arange(len(self.counts)).repeat_interleave(torch.tensor(self.counts))
+
 
 @dataclass(frozen=True)
 class FineClusters:
@@ -68,20 +82,23 @@ class FineClusters:
         soft: (m, M) soft cluster of the cells that vote.
         masses: (M,) cells of each cluster.
         colours: how unlike they are in colour, or None.
+        met: (M, M) how much they occur in the same images.
     """
 
     centers: Tensor
     soft: Tensor
     masses: np.ndarray
     colours: ColourDistances | None
+    met: np.ndarray
 
-    def merged(self, num_parts: int) -> list[Tensor]:
-        """(m, K) soft parts of the cells that vote, once for each share that colours may have in them."""
+    def merged(self, num_parts: int, exclusion: float = 0.0) -> list[Tensor]:
+        """(m, K) soft parts of the cells that vote, once for each share that colours may have in them.
+
+        See `merge_clusters` for `exclusion`.
+        """
+        merge = partial(merge_clusters, self.centers, self.masses, num_parts, self.colours)
         shares = COLOUR_SHARES if self.colours is not None else (0.0,)
-        found = [
-            merge_clusters(self.centers, self.masses, num_parts, self.colours, colour_share=share)
-            for share in shares
-        ]
+        found = [merge(colour_share=share, met=self.met, exclusion=exclusion) for share in shares]
         return [self.soft @ F.one_hot(torch.from_numpy(parts), num_parts).float() for parts in found]
 
 
@@ -155,7 +172,9 @@ def find_fine_clusters(
     beyond -= least
     soft = torch.softmax(-beyond[:, voters] / (SOFTNESS * beyond.mean()).clamp(min=1e-12), dim=0).T
     masses = torch.bincount(labels, minlength=len(centers)).numpy()
-    return FineClusters(centers, soft, masses, cells.colour_distances(labels, len(centers)))
+    count = len(centers)
+    colours, met = cells.colour_distances(labels, count), cells.meetings(labels, count)
+    return FineClusters(centers, soft, masses, colours, met)
 
 
 def _cells(features: RowsInside, index: int) -> tuple[Tensor, np.ndarray, np.ndarray | None]:

@@ -28,11 +28,14 @@ from partdisc.discovery.object_cells import (
     find_fine_clusters,
     leading_coordinates,
 )
+from partdisc.discovery.recurrence import measure_support
 from partdisc.discovery.voting import LinearParts, fit_softmax, mean_vote, sharpened
 from partdisc.errors import DataError
 from partdisc.threads import spread
 
 VOTERS = 10_000  # cells, from whose votes the classifier learns
+SHOWN = 0.6  # share of the parts that an object has to show on average
+EXCLUSIONS = (0.3, 0.45, 0.6, 0.75, 0.9)  # that are tried where it shows less; see `merge_clusters`
 
 
 @dataclass(eq=False, repr=False)
@@ -96,8 +99,8 @@ class TwoStageClustering(PartDiscoverer):
     def _teach(
         self, cells: ObjectCells, voters: Tensor, clusterings: Iterable[FineClusters], num_parts: int
     ) -> LinearParts:
-        merged = spread(lambda fine: fine.merged(num_parts), clusterings)
-        votes = sharpened(mean_vote(chain.from_iterable(merged)))
+        owners = cells.owners()[voters]
+        votes = most_shown(list(clusterings), owners, num_parts)
         weight, bias = fit_softmax(cells.rows[voters], votes)
         return LinearParts(cells.mean, cells.scale, weight, bias)
 
@@ -115,3 +118,30 @@ class TwoStageClustering(PartDiscoverer):
 
     def _basis(self) -> Tensor:
         return self.parts_.weight.T
+
+
+def most_shown(clusterings: Sequence[FineClusters], owners: Tensor, num_parts: int) -> Tensor:
+    """What clusterings agree on, such that objects show most of the parts.
+
+    Features tell kinds of objects apart as well as parts: a part may be one kind as a whole. Where an object shows
+    too few of K parts on average, clusters that never meet in an image merge the more readily, by as much as makes
+    objects show most parts.
+
+    Args:
+        clusterings: of the same m voting cells.
+        owners: (m,) number of the image of each.
+        num_parts: K.
+
+    Returns:
+        (m, K) votes, rows summing to 1.
+    """
+
+    def votes_with(exclusion: float) -> tuple[float, Tensor]:
+        merged = spread(lambda fine: fine.merged(num_parts, exclusion), clusterings)
+        votes = sharpened(mean_vote(chain.from_iterable(merged)))
+        return measure_support(votes, owners).effective, votes
+
+    found = [votes_with(0.0)]
+    if found[0][0] < SHOWN * num_parts:
+        found += map(votes_with, EXCLUSIONS)
+    return max(found, key=lambda pair: pair[0])[1]
