@@ -5,7 +5,13 @@ import itertools
 import numpy as np
 import torch
 
-from partdisc.discovery.merging import ColourDistances, colour_distances, lab_colours, merge_clusters
+from partdisc.discovery.merging import (
+    ColourDistances,
+    colour_distances,
+    lab_colours,
+    meetings,
+    merge_clusters,
+)
 
 
 def test_colours_tell_clusters_apart():
@@ -96,3 +102,37 @@ def test_every_part_is_used():
     centers = torch.randn(12, 4, generator=torch.Generator().manual_seed(1))
     for k in (1, 5, 12):
         assert len(np.unique(merge_clusters(centers, np.ones(12), k))) == k
+
+
+def test_meetings_are_those_found_pair_by_pair():
+    rng, cells = np.random.default_rng(0), [30, 0, 20, 25]
+    weights, labels = rng.uniform(0.5, 1, 75), rng.integers(0, 4, 75)
+    labels[:30] = labels[:30] % 2  # two clusters are missing in the first image
+    held = np.array(
+        [
+            [weights[part][labels[part] == k].sum() for k in range(4)]
+            for part in (slice(0, 30), slice(30, 50), slice(50, 75))
+        ]
+    )
+    wanted = np.ones((4, 4))
+    for a, b in itertools.product(range(4), repeat=2):
+        wanted[a, b] = np.sqrt(held[:, a] * held[:, b]).sum() / np.sqrt(held[:, a].sum() * held[:, b].sum())
+    typical = np.mean([wanted[a, b] for a, b in itertools.combinations(range(4), 2)])
+    np.testing.assert_allclose(meetings(weights, labels, cells, 4), np.minimum(wanted / typical, 1))
+
+
+def test_nothing_meets_where_there_are_no_cells():
+    assert not meetings(np.ones(0), np.zeros(0, int), [0], 3).any()
+    assert meetings(np.ones(2), np.zeros(2, int), [2], 1).tolist() == [[1.0]]
+
+
+def test_clusters_that_never_meet_merge_before_those_that_do():
+    centers = torch.tensor([[0.0], [1.0], [3.0]])
+    met = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]])
+
+    def merged(exclusion):
+        return merge_clusters(centers, np.ones(3), 2, met=met, exclusion=exclusion).tolist()
+
+    assert merged(0.0) == [0, 0, 1]
+    assert merged(0.9) == [0, 1, 0]  # 9 x (1 - .9) against 1
+    assert merged(0.8) == [0, 0, 1]

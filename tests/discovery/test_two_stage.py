@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from partdisc.discovery import TwoStageClustering, object_cells
+from partdisc.discovery import TwoStageClustering, object_cells, two_stage
 from partdisc.errors import ConfigError
 from tests.discovery.contract import DiscovererContract
 from tests.discovery.test_object_cells import scenes_of_two_parts
@@ -44,3 +44,32 @@ def test_nothing_to_cluster_or_to_vote_is_refused(name):
     maps, _, _ = scenes_of_two_parts()
     with pytest.raises(ConfigError, match=f"{name} to be a whole number of at least 1, but got 0"):
         TwoStageClustering(2, device="cpu", **{name: 0}).fit_features(maps)
+
+
+def objects_of_two_kinds(images: int = 12) -> list[torch.Tensor]:
+    """Maps (6, 6, 8) of two kinds of objects in turn, which differ more than their parts, left and right, do."""
+    generator, maps = torch.Generator().manual_seed(0), []
+    for number in range(images):
+        found = 0.2 * torch.randn(6, 6, 8, generator=generator)
+        found[..., :5] += 2 * (number % 2)
+        found[:, 3:, 5:] += 2
+        maps.append(found)
+    return maps
+
+
+def parts_of(maps: list[torch.Tensor]) -> torch.Tensor:
+    method = TwoStageClustering(2, device="cpu", foreground="none", fine_clusters=12).fit_features(maps)
+    return torch.stack([torch.as_tensor(found.maps[1:]).argmax(0) for found in method.predict_features(maps)])
+
+
+def test_parts_are_shared_by_kinds_of_objects():
+    found = parts_of(objects_of_two_kinds())
+    assert (found[:, :, :3] == found[0, 0, 0]).float().mean() > 0.95
+    assert (found[:, :, 3:] != found[0, 0, 0]).float().mean() > 0.95
+
+
+def test_clusters_that_never_meet_are_told_apart_where_objects_show_enough_parts(monkeypatch):
+    monkeypatch.setattr(two_stage, "SHOWN", 0.0)
+    found = parts_of(objects_of_two_kinds())
+    assert all(len(labels.unique()) == 1 for labels in found)  # each kind is a part
+    assert found[0, 0, 0] != found[1, 0, 0]
