@@ -43,7 +43,7 @@ def test_unusable_runtimes_are_told(runtime, words):
         ("kmeans", {"max_iter": 0}, "max_iter to be a whole number"),
         ("two-stage", {"votes": 0}, "votes to be a whole number"),
         ("scops", {"training": "foo"}, "configuration of fast, gpu, paper"),
-        ("scops", {"steps": 0}, "steps as a whole number"),
+        ("scops", {"steps": 0}, "steps to be a whole number"),
         ("dff", {"votes": 3}, "does not take votes"),
         ("foo", {}, "Expected a method of dff"),
     ],
