@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pretended_device import pretended_device  # noqa: F401  # a fixture for all
+
 # Two threads of arithmetic are enough for the tests, and results repeat.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 

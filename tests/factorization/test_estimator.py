@@ -7,6 +7,7 @@ import pytest
 import scipy.optimize
 import sklearn.base
 import torch
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -175,3 +176,38 @@ def test_arguments_of_the_wrong_kind_are_refused_by_name(model, X):
 def test_activations_of_another_kind_or_number_are_refused(W, X):
     with pytest.raises(DataError, match=r"Expected W .*of shape \(M, "):
         NMF(2).fit(X).inverse_transform(W)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        NMF(3),
+        NMF(3, init="nndsvda", solver="mu"),
+        NMF(3, init="random", restarts=2, max_memory=1e9),
+        NMF(3, precision="bfloat16"),
+        SemiNMF(3),
+        ConvexNMF(3),
+        KMeans(3),
+        KMeans(3, init="k-means++"),
+    ],
+    ids=lambda model: (
+        f"{type(model).__name__}-{getattr(model, 'init', '')}-{getattr(model, 'precision', '')}"
+    ),
+)
+def test_all_is_computed_on_the_device_that_holds_the_rows(model, X, pretended_device):
+    X = torch.from_numpy(X).float()
+    there = clone(model).fit(X.to(pretended_device))
+    here = clone(model).fit(X)
+    found = there.transform(X.to(pretended_device))
+    assert found.device.type == "cuda"
+    torch.testing.assert_close(found.cpu(), here.transform(X), rtol=1e-2, atol=1e-2)
+    moved = clone(model).set_params(device=pretended_device).fit(X)
+    assert moved.transform(X).device.type == "cpu"  # where X lies
+
+
+@pytest.mark.parametrize("model", [NMF(3), KMeans(3)], ids=["nmf", "kmeans"])
+def test_streams_are_absorbed_on_the_device(model, X, pretended_device):
+    batches = torch.from_numpy(X).float().to(pretended_device).split(100)
+    for batch in batches:
+        model.partial_fit(batch)
+    assert model.n_batches_ == len(batches)
