@@ -1,7 +1,7 @@
 """Which discovered part is which annotated part.
 
-One-to-one: the assignment with the largest sum of IoU (or of shared pixels), found by the Hungarian method (Kuhn,
-1955; `scipy.optimize.linear_sum_assignment`). Many-to-one: every discovered part goes to the annotated part, or
+One-to-one: the assignment with the largest sum of IoU (or of shared pixels), of equal ones that which shares most
+pixels, found by the Hungarian method (Kuhn, 1955; `scipy.optimize.linear_sum_assignment`). Many-to-one: every discovered part goes to the annotated part, or
 the background, with which it shares most pixels (or has the largest IoU).
 """
 
@@ -19,6 +19,7 @@ from partdisc.metrics.functional.overlap import label_iou
 ASSIGNMENTS = ("one-to-one", "many-to-one")
 CRITERIA = ("iou", "pixels")
 UNMATCHED = -1
+TIE = 1e-9  # what shared pixels weigh beside IoU, so that they decide where sums are equal
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def _declared_background(counts: np.ndarray, background: str | int) -> int | Non
 def _one_to_one(counts: np.ndarray, rule: MatchRule) -> np.ndarray:
     first = 0 if rule.background_class else 1
     score = _score(counts, rule)[first:, first:]
-    rows, columns = linear_sum_assignment(score, maximize=True)
+    shared = counts[first:, first:] / max(counts.sum(), 1)
+    rows, columns = linear_sum_assignment(score + TIE * shared, maximize=True)
     targets = np.full(counts.shape[0], UNMATCHED)
     real = score[rows, columns] > 0
     targets[rows[real] + first] = columns[real] + first

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -106,6 +106,7 @@ def test_perfect_prediction_is_one_whatever_the_numbering(seed, num_parts):
 
 
 @given(st.integers(0, 2**31))
+@example(110632)  # two matchings have the same sum of IoU
 @settings(max_examples=30)
 def test_scores_ignore_the_order_of_discovered_parts(seed):
     rng = np.random.default_rng(seed)
