@@ -28,6 +28,7 @@ from partdisc.discovery import TwoStageClustering
 from partdisc.discovery.choosing import RowSample
 from partdisc.discovery.inside import RowsInside, small_images
 from partdisc.discovery.recurrence import measure_support
+from partdisc.discovery.two_stage import most_shown, taught
 from partdisc.metrics import PartEvaluator
 from partdisc.parts import PartMaps
 from partdisc.refinement import refined
@@ -98,7 +99,7 @@ def measure_seed(
     annotations: AnnotationSet,
     seed: int,
 ) -> dict:
-    """For each K what an object shows of the parts, and the part mIoU of plain and of refined masks."""
+    """For each K what an object shows of the trial's parts, and the part mIoU of plain and of refined masks."""
     method = TwoStageClustering(4, seed=seed)
     method.learn(images, features, foreground=masks)
     load = small_images(features, images)
@@ -106,10 +107,14 @@ def measure_seed(
     sample = RowSample(inside)
     pictures = [load(i) for i in range(len(features))]
     found: dict = {"effective": [], "plain": [], "part_miou": []}
+    cells, voters, clusterings = method._cluster(inside, max(COUNTS))
+    clusterings = list(clusterings)
     for trial in method._trials(inside, sample, COUNTS):
+        num_parts = trial.num_parts_
         support = measure_support(trial._part_scores(sample.rows), sample.owners)
+        trial.parts_ = taught(cells, voters, most_shown(clusterings, cells.owners()[voters], num_parts))
         maps = trial.iter_maps(features, foreground=masks)
-        plain, fine = score(trial.num_parts_, maps, pictures, targets, annotations)
+        plain, fine = score(num_parts, maps, pictures, targets, annotations)
         found["effective"].append(round(support.effective, 2))
         found["plain"].append(plain)
         found["part_miou"].append(fine)

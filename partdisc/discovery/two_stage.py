@@ -8,7 +8,7 @@ where they meet in an image; this is done from several starts, and a linear clas
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -63,7 +63,9 @@ class TwoStageClustering(PartDiscoverer):
 
     def _fit_features(self, features: RowsInside) -> None:
         def learn() -> LinearParts:
-            return self._teach(*self._cluster(features, self.num_parts_), self.num_parts_)
+            cells, voters, found = self._cluster(features, self.num_parts_)
+            votes = most_shown(list(found), cells.owners()[voters], self.num_parts_)
+            return taught(cells, voters, votes)
 
         self.parts_ = self.processes.from_first(learn)
 
@@ -74,7 +76,9 @@ class TwoStageClustering(PartDiscoverer):
         clusterings = list(found)
         for num_parts in counts:
             trial = copy.copy(self)
-            trial.num_parts_, trial.parts_ = num_parts, self._teach(cells, voters, clusterings, num_parts)
+            # nothing excluded: that is chosen by what objects show, which would then say nothing of K
+            trial.num_parts_ = num_parts
+            trial.parts_ = taught(cells, voters, agreed(clusterings, num_parts))
             yield trial
 
     def _cluster(
@@ -96,14 +100,6 @@ class TwoStageClustering(PartDiscoverer):
         work = partial(find_fine_clusters, cells, leading_coordinates(cells), voters, count)
         return cells, voters, spread(work, seeds)
 
-    def _teach(
-        self, cells: ObjectCells, voters: Tensor, clusterings: Iterable[FineClusters], num_parts: int
-    ) -> LinearParts:
-        owners = cells.owners()[voters]
-        votes = most_shown(list(clusterings), owners, num_parts)
-        weight, bias = fit_softmax(cells.rows[voters], votes)
-        return LinearParts(cells.mean, cells.scale, weight, bias)
-
     def _part_scores(self, rows: Tensor) -> Tensor:
         return self.parts_(rows)
 
@@ -118,6 +114,18 @@ class TwoStageClustering(PartDiscoverer):
 
     def _basis(self) -> Tensor:
         return self.parts_.weight.T
+
+
+def taught(cells: ObjectCells, voters: Tensor, votes: Tensor) -> LinearParts:
+    """The classifier that has learnt the votes (m, K) of the m cells that vote."""
+    weight, bias = fit_softmax(cells.rows[voters], votes)
+    return LinearParts(cells.mean, cells.scale, weight, bias)
+
+
+def agreed(clusterings: Sequence[FineClusters], num_parts: int, exclusion: float = 0.0) -> Tensor:
+    """What clusterings of the same m voting cells agree on: (m, K) votes, rows summing to 1."""
+    merged = spread(lambda fine: fine.merged(num_parts, exclusion), clusterings)
+    return sharpened(mean_vote(chain.from_iterable(merged)))
 
 
 def most_shown(clusterings: Sequence[FineClusters], owners: Tensor, num_parts: int) -> Tensor:
@@ -136,12 +144,11 @@ def most_shown(clusterings: Sequence[FineClusters], owners: Tensor, num_parts: i
         (m, K) votes, rows summing to 1.
     """
 
-    def votes_with(exclusion: float) -> tuple[float, Tensor]:
-        merged = spread(lambda fine: fine.merged(num_parts, exclusion), clusterings)
-        votes = sharpened(mean_vote(chain.from_iterable(merged)))
+    def tried(exclusion: float) -> tuple[float, Tensor]:
+        votes = agreed(clusterings, num_parts, exclusion)
         return measure_support(votes, owners).effective, votes
 
-    found = [votes_with(0.0)]
+    found = [tried(0.0)]
     if found[0][0] < SHOWN * num_parts:
-        found += map(votes_with, EXCLUSIONS)
+        found += map(tried, EXCLUSIONS)
     return max(found, key=lambda pair: pair[0])[1]

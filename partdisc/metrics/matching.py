@@ -1,8 +1,9 @@
 """Which discovered part is which annotated part.
 
 One-to-one: the assignment with the largest sum of IoU (or of shared pixels), of equal ones that which shares most
-pixels, found by the Hungarian method (Kuhn, 1955; `scipy.optimize.linear_sum_assignment`). Many-to-one: every discovered part goes to the annotated part, or
-the background, with which it shares most pixels (or has the largest IoU).
+pixels, found by the Hungarian method (Kuhn, 1955; `scipy.optimize.linear_sum_assignment`). Many-to-one: every
+discovered part goes to the annotated part, or the background, with which it shares most pixels (or has the largest
+IoU).
 """
 
 from __future__ import annotations

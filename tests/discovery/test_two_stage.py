@@ -73,3 +73,11 @@ def test_clusters_that_never_meet_are_told_apart_where_objects_show_enough_parts
     found = parts_of(objects_of_two_kinds())
     assert all(len(labels.unique()) == 1 for labels in found)  # each kind is a part
     assert found[0, 0, 0] != found[1, 0, 0]
+
+
+def test_the_number_of_parts_is_chosen_by_what_features_tell_apart():
+    method = TwoStageClustering("auto:2-3", device="cpu", foreground="none", fine_clusters=12)
+    method.fit_features(objects_of_two_kinds())
+    shown = [support.effective for support in method.choice_.supports]
+    assert shown == pytest.approx([1, 2**0.5])  # each kind has parts of its own
+    assert method.support_.effective > shown[-1] + 0.5  # in the end one is shared
