@@ -1,12 +1,12 @@
-"""Are levels merged from finer parts as good as parts discovered at that number, and better than splitting?
+"""Are levels as good as parts discovered at that number, and better than merging or splitting parts?
 
     python -m benchmarks.levels --data ../shared/data --work runs/quality [--only carparts ccp synthetic]
 
 For each set of the quality bench and the K asked for there (docs/quality.md), on its features and scored as there: K
-parts discovered directly; K merged from 2 K (`--num-parts 2K --levels K`); 2 K discovered directly; and the opposite
-direction, each of K parts split in two by k-means of its cells. carparts has 18 parts below its groups, against which
-rows are scored too. Masks are refined as by default. Rows go to results/levels.json as each set and seed ends (those
-there already are kept), means over seeds to stdout.
+parts discovered directly; 2 K discovered directly; K and 2 K as levels (`--num-parts 2K --levels K`); K merged from
+2 K; and the opposite direction, each of K parts split in two by k-means of its cells. carparts has 18 parts below its
+groups, against which rows are scored too. Masks are refined as by default. Rows go to results/levels.json as each set
+and seed ends (those there already are kept), means over seeds to stdout.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from partdisc.data.annotations import read_annotations
 from partdisc.discovery import PartDiscoverer, create_discoverer
 from partdisc.discovery.inside import small_images
 from partdisc.discovery.levels import cells_of_parts, fit_tree
+from partdisc.discovery.nesting import learn_levels
 from partdisc.discovery.voting import scaled
 from partdisc.factorization import KMeans
 from partdisc.metrics import PartEvaluator
@@ -47,13 +48,17 @@ def rows_of(group: Group, features: FeatureSet, seed: int) -> Found:
     coarse, fine = (_discovered(group, features, count, seed) for count in (K, 2 * K))
     tree = fit_tree(fine, features, group.listed, [K])
     finest = _labels(features, group, fine.iter_maps(features))
-    halves = _split_in_two(coarse, group, features, seed)
-    return {
+    found = {
         "K directly": (K, _labels(features, group, coarse.iter_maps(features))),
         "K merged from 2 K": (K, [tree.labels_at(K, labels) for labels in finest]),
         "2 K directly": (2 * K, finest),
-        "2 K split from K": (2 * K, _labels(features, group, halves)),
+        "2 K split from K": (2 * K, _labels(features, group, _split_in_two(coarse, group, features, seed))),
     }
+    learn_levels(fine, features, [K], pictures=small_images(features, group.listed))
+    nested = _labels(features, group, fine.iter_maps(features))
+    assert fine.tree_ is not None
+    levels = [fine.tree_.labels_at(K, labels) for labels in nested]
+    return found | {"K, level of 2 K": (K, levels), "2 K within level K": (2 * K, nested)}
 
 
 def _discovered(group: Group, features: FeatureSet, num_parts: int, seed: int) -> PartDiscoverer:

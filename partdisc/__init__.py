@@ -40,6 +40,7 @@ _PUBLIC = {
     "load_run": "partdisc.store.run",
     "match_parts": "partdisc.metrics",
     "merge_parts": "partdisc.discovery",
+    "nest_parts": "partdisc.discovery",
     "non_negative_factorization": "partdisc.factorization",
     "part_iou": "partdisc.metrics",
     "show": "partdisc.cli.rendering.notebook",

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         nargs="+",
         metavar="K",
-        help="also coarser levels of so many parts, into which the --num-parts merge: --num-parts 16 --levels 4 8",
+        help="also coarser levels of so many parts, within which the --num-parts lie: --num-parts 16 --levels 4 8",
     )
     parser.add_argument(
         "--method",

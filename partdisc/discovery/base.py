@@ -12,7 +12,7 @@ import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -27,7 +27,7 @@ from partdisc.discovery.choosing import PartsChoice, RowSample
 from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.fitting import count_cells, learn_parts
 from partdisc.discovery.inside import Masks, Pictures, RowsInside
-from partdisc.discovery.predicting import as_feature_set, check_channels, predict_maps
+from partdisc.discovery.predicting import CoarserLevel, as_feature_set, check_channels, predict_maps
 from partdisc.discovery.recurrence import PartSupport
 from partdisc.discovery.saving import save_model
 from partdisc.errors import ConfigError, NotFittedError, PartSupportWarning
@@ -104,7 +104,8 @@ class PartDiscoverer(Estimator, ABC):
     choice_: PartsChoice | None = field(default=None, init=False, repr=False)
     support_: PartSupport | None = field(default=None, init=False, repr=False)
     foreground_: LinearForeground | None = field(default=None, init=False, repr=False)
-    tree_: PartTree | None = field(default=None, init=False, repr=False)  # see `levels.merge_parts`
+    tree_: PartTree | None = field(default=None, init=False, repr=False)  # see `nest_parts`, `merge_parts`
+    coarser_: tuple[CoarserLevel, ...] = field(default=(), init=False, repr=False)  # coarsest first
 
     # -- what a method provides ----------------------------------------------------------------------------------
 
@@ -277,6 +278,9 @@ class PartDiscoverer(Estimator, ABC):
             self.support_ = self.support_.renumbered(order)
         if self.tree_ is not None:
             self.tree_ = self.tree_.renumbered(order)
+        if self.coarser_:
+            *above, last = self.coarser_
+            self.coarser_ = (*above, replace(last, owners=last.owners[index]))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model as config.json and weights.safetensors; `load_discoverer` reads it."""

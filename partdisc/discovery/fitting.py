@@ -21,6 +21,7 @@ from partdisc.discovery.inside import (
     small_images,
     warn_of_too_few,
 )
+from partdisc.discovery.predicting import part_scores
 from partdisc.discovery.recurrence import measure_support
 from partdisc.errors import ConfigError, DataError
 from partdisc.rows import BLOCK_ROWS
@@ -135,9 +136,14 @@ def choose_number(
 
 
 def settle(discoverer: PartDiscoverer, features: FeatureSet | RowsInside) -> None:
-    """Put what was learnt in its canonical order: the part of most cells first, ties by basis."""
+    """Make a method that has learnt its parts one that is fitted; levels of an earlier fit are gone."""
     discoverer.num_channels_ = features.num_channels
-    discoverer.tree_ = None  # of an earlier fit
+    discoverer.tree_, discoverer.coarser_ = None, ()
+    put_in_order(discoverer, features)
+
+
+def put_in_order(discoverer: PartDiscoverer, features: FeatureSet | RowsInside) -> None:
+    """Put the parts in their canonical order: the part of most cells first, ties by basis."""
     counts = discoverer._count_cells(features)
     basis = discoverer._basis().flatten(1).cpu().tolist()
     order = sorted(range(discoverer.num_parts_), key=lambda k: (-int(counts[k]), basis[k]))
@@ -150,7 +156,7 @@ def count_cells(discoverer: PartDiscoverer, features: FeatureSet | RowsInside) -
     num_parts = discoverer.num_parts_
 
     def parts_of(block: Tensor) -> Tensor:
-        return torch.bincount(discoverer._part_scores(block).argmax(1).cpu(), minlength=num_parts)
+        return torch.bincount(part_scores(discoverer, block).argmax(1).cpu(), minlength=num_parts)
 
     counts = torch.zeros(num_parts, dtype=torch.int64)
     cells = DrawnCells(features, ORDER_CELLS, discoverer.seed)

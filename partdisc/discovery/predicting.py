@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,32 @@ if TYPE_CHECKING:
     from partdisc.discovery.base import PartDiscoverer
 
 AT_ONCE = 16  # images whose cells are scored together: a few large operations instead of many small ones
+LEAST = 1e-6  # score of a part, so that siblings share what none of them claims
+
+
+@dataclass(frozen=True)
+class CoarserLevel:
+    """Coarse parts, and which of them each part of the next finer level lies within.
+
+    Attributes:
+        method: fitted; gives the scores of the coarse parts.
+        owners: (k,) int64, of each part of the next finer level.
+    """
+
+    method: PartDiscoverer
+    owners: Tensor
+
+
+def part_scores(discoverer: PartDiscoverer, rows: Tensor) -> Tensor:
+    """Scores (m, K) of feature rows (m, C), rows summing to 1; within the coarser levels, where there are any."""
+    levels = discoverer.coarser_
+    methods = [*(level.method for level in levels), discoverer]
+    found = methods[0]._part_scores(rows)
+    for level, method in zip(levels, methods[1:], strict=True):
+        fine, owners = method._part_scores(rows) + LEAST, level.owners.to(found.device)
+        siblings = torch.zeros_like(found).index_add_(1, owners, fine)
+        found = found[:, owners] * fine / siblings[:, owners]
+    return found
 
 
 def predict_maps(
@@ -36,7 +63,7 @@ def predict_maps(
     while batch := list(islice(waiting, AT_ONCE)):
         entries = [features.entries[index] for index in batch]
         rows = torch.cat([features[index].flatten(0, 1) for index in batch])
-        scores = discoverer._part_scores(rows).split([entry.num_rows for entry in entries])
+        scores = part_scores(discoverer, rows).split([entry.num_rows for entry in entries])
         for index, entry, found in zip(batch, entries, scores, strict=True):
             inside = foreground_of(features, index, discoverer.foreground_, masks)
             maps = with_background(found.unflatten(0, entry.grid), inside)

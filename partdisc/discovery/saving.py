@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import TYPE_CHECKING, Any
 
+from partdisc.discovery.predicting import CoarserLevel
 from partdisc.errors import ArtifactError
 from partdisc.features import Backbone, create_backbone
 from partdisc.foreground import LinearForeground
@@ -34,6 +36,9 @@ def save_model(discoverer: PartDiscoverer, folder: str | os.PathLike[str]) -> No
     config = {"method": discoverer.method, "params": params, "num_channels": discoverer.num_channels_}
     if discoverer.tree_ is not None:
         config["tree"] = discoverer.tree_.to_json()
+    for level in discoverer.coarser_:
+        tensors |= {f"{_level(level.method)}{k}": v for k, v in level.method._state().items()}
+        tensors[f"owners.{level.method.num_parts_}"] = level.owners
     write_model(folder, {**config, "backbone": backbone.describe()}, tensors)
 
 
@@ -58,6 +63,23 @@ def take_over(discoverer: PartDiscoverer, config: dict[str, Any], tensors: dict[
     discoverer.num_channels_ = config["num_channels"]
     discoverer.num_parts_ = config["params"]["num_parts"]
     discoverer.tree_ = PartTree.from_json(config["tree"]) if "tree" in config else None
+    owners = {int(k): v for k, v in tensors_below("owners.", tensors).items()}
+    discoverer.coarser_ = tuple(
+        CoarserLevel(_coarser(discoverer, k, tensors), owners[k]) for k in sorted(owners)
+    )
+
+
+def _level(method: PartDiscoverer) -> str:
+    """How names of the tensors of a coarser level begin."""
+    return f"level.{method.num_parts_}."
+
+
+def _coarser(discoverer: PartDiscoverer, num_parts: int, tensors: dict[str, Any]) -> PartDiscoverer:
+    """The same method with so many parts, as they were saved."""
+    found = copy.copy(discoverer)
+    found.num_parts_ = num_parts
+    found._set_state(tensors_below(_level(found), tensors))
+    return found
 
 
 def load_backbone(config: dict[str, Any], tensors: dict[str, Any], folder: str) -> Backbone:

@@ -11,6 +11,7 @@ from partdisc.discovery.devices import resolve_device
 from partdisc.discovery.inside import Masks, Pictures
 from partdisc.discovery.levels import fit_tree
 from partdisc.discovery.models import create_discoverer, load_discoverer
+from partdisc.discovery.nesting import learn_levels
 from partdisc.discovery.numbering import number_like
 from partdisc.errors import PartSupportWarning
 from partdisc.features import Backbone
@@ -81,10 +82,13 @@ def learn_stage(
     settings, processes = job.settings, job.processes
     if settings.apply is None:
         features = _learn(job, discoverer, images, features, masks, pictures)
+    levels = settings.levels
+    if levels is not None and discoverer.chooses:
+        learn_levels(discoverer, features, levels, masks, pictures)
     if settings.like is not None:
         other = load_run(settings.like).masks
         processes.from_first(lambda: number_like(discoverer, features, other))
-    if (levels := settings.levels) is not None:
+    if levels is not None and not discoverer.chooses:
         discoverer.tree_ = processes.from_first(lambda: fit_tree(discoverer, features, images, levels, masks))
     _report_parts(job, discoverer)
     return features

@@ -41,8 +41,8 @@ def discover(annotated, out, *words):
 def test_a_level_is_scored_drawn_named_and_exported_like_a_run(run, annotated, capsys):
     level = str(run / "levels" / "3")
     assert run_command("evaluate", [level, "--annotations", str(annotated), "--bootstrap", "0", "-q"]) == 0
-    assert f"{level}: part mIoU 0.8" in capsys.readouterr().out
-    assert json.loads((run / "levels" / "3" / "evaluation" / "metrics.json").read_text())["part_miou"] > 0.85
+    assert f"{level}: part mIoU 0.9" in capsys.readouterr().out
+    assert json.loads((run / "levels" / "3" / "evaluation" / "metrics.json").read_text())["part_miou"] > 0.95
     assert run_command("name", [level, "1=floor", "-q"]) == 0
     assert read_masks(level).part_names[0] == "floor"
     assert run_command("render", [level, "--only", "legend,report", "-q"]) == 0

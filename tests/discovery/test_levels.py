@@ -73,10 +73,13 @@ def test_every_level_of_a_run_is_a_set_of_masks_and_maps_nested_in_the_next(run)
     assert (run.folder / "figures" / "levels.jpg").is_file()
 
 
-def test_the_finest_parts_are_those_without_levels(run, painted, tmp_path):
-    alone = make(painted, tmp_path / "alone")
+def test_parts_of_a_method_that_learns_one_number_are_merged_and_stay(painted, tmp_path):
+    trained = {"method": "scops", "options": {"steps": 2, "training": {"batch_size": 2}}}
+    run = make(painted, tmp_path / "run", levels=[2], **trained)
+    alone = make(painted, tmp_path / "alone", **trained)
     for a, b in zip(run.masks, alone.masks, strict=True):
         np.testing.assert_array_equal(a[1], b[1])
+    assert list(read_tree(run.folder).levels) == [2]
     assert not (alone.folder / "levels").exists()
 
 
