@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from benchmarks.quality.features import DEFAULT, group_features, in_order, row_ranges
-from benchmarks.quality.sets import TRAIN_IMAGES, Group, spread
+from benchmarks.quality.sets import TRAIN_IMAGES, Group
 from benchmarks.quality.tasks import Labelled, Task, label_rows
 from partdisc.data import decode_image
 from partdisc.metrics.controls import ceiling_labels, color_labels, grid_labels, image_seed, patch_labels
 from partdisc.parts import IGNORE
+from partdisc.spacing import evenly
 from partdisc.store.features import FeatureEntry
 
 PROBE_ROWS = 30_000
@@ -70,7 +71,7 @@ def _train_rows(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Features (M, C) and labels (M,) of cells of train images, M at most `PROBE_ROWS`."""
     assert task.bench.train is not None
     annotations = task.bench.train()
-    images = [i for i in spread(annotations.images, TRAIN_IMAGES) if annotations.labels(i).any()]
+    images = [i for i in evenly(annotations.images, TRAIN_IMAGES) if annotations.labels(i).any()]
     paths = tuple(path for path in map(annotations.image_path, images) if path is not None)
     group = Group(f"{task.group.name}-train", task.group.num_parts, tuple(images), paths)
     features = group_features(DEFAULT, group, task.work)

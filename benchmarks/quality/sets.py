@@ -14,6 +14,7 @@ from partdisc.data import ImageList, list_images
 from partdisc.data.annotations import AnnotatedImage, AnnotationSet, read_annotations
 from partdisc.data.synthetic import make_synthetic
 from partdisc.metrics import PartEvaluator
+from partdisc.spacing import evenly
 
 SYNTHETIC_IMAGES = 132  # twelve of each super-category
 SYNTHETIC_SIZE = 256
@@ -151,21 +152,9 @@ OPENERS = {"carparts": _carparts, "ccp": _ccp, "badja": _badja, "synthetic": _sy
 
 
 def _group(name: str, num_parts: int, annotations: AnnotationSet, images: Any, limit: int | None) -> Group:
-    chosen = spread(images, limit)
+    chosen = list(images) if limit is None else evenly(list(images), limit)
     paths = [annotations.image_path(image) for image in chosen]
     missing = [image.id for image, path in zip(chosen, paths, strict=True) if path is None]
     if missing:
         raise ValueError(f"{name}: {len(missing)} images are not there, first {missing[0]}")
     return Group(name, num_parts, tuple(chosen), tuple(path for path in paths if path is not None))
-
-
-def spread(items: Any, count: int | None) -> list[Any]:
-    """`count` of the items, evenly spread; all where there are no more.
-
-    >>> spread("abcdefgh", 3)
-    ['a', 'd', 'g']
-    """
-    items = list(items)
-    if count is None or count >= len(items):
-        return items
-    return [items[i * len(items) // count] for i in range(count)]

@@ -47,6 +47,13 @@ class FeatureClustering(PartDiscoverer):
         temperature_: squared distance that makes a factor e.
         scaling_: how features are brought to a common scale.
         inertia_: sum of squared distances to the nearest centre.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> maps = [rng.random((6, 5, 8), dtype=np.float32) for _ in range(2)]
+    >>> method = FeatureClustering(num_parts=3).fit_features(maps)
+    >>> method.predict_features(maps)[0].maps.shape
+    (4, 6, 5)
     """
 
     method: ClassVar[str] = "kmeans"

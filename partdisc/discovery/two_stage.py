@@ -54,6 +54,13 @@ class TwoStageClustering(PartDiscoverer):
 
     Attributes:
         parts_: the classifier.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> maps = [rng.random((6, 5, 8), dtype=np.float32) for _ in range(2)]
+    >>> method = TwoStageClustering(num_parts=3, votes=5).fit_features(maps)
+    >>> method.predict_features(maps)[0].maps.shape
+    (4, 6, 5)
     """
 
     method: ClassVar[str] = "two-stage"

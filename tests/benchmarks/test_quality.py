@@ -288,11 +288,6 @@ def test_shares_sum_to_one_also_where_nothing_is_active():
     assert found.tolist() == [[0.25, 0.75], [0.5, 0.5]]
 
 
-def test_images_are_chosen_evenly_and_all_when_there_are_few():
-    assert sets.spread(range(10), 3) == [0, 3, 6]
-    assert sets.spread(range(3), 9) == [0, 1, 2]
-
-
 def test_a_group_whose_images_are_missing_is_refused(drawn):
     images = [dataclasses.replace(drawn.groups[0].images[0], file_name="gone.jpg")]
     with pytest.raises(ValueError, match=r"1 images are not there, first"):
