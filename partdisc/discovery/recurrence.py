@@ -78,7 +78,8 @@ class PartSupport:
         if rare and self.images >= MANY and self.recurring < self.num_parts / 2:
             few = f"Only {self.recurring}" if self.recurring else "None"
             found.append(
-                f"{few} of {self.num_parts} parts recur from image to image; rare are parts {_some(rare)}."
+                f"{few} of {self.num_parts} parts recur from image to image; rare are parts {_some(rare)}. "
+                "Ask for fewer, or for one model a folder if folders hold different kinds of objects."
             )
         return found
 

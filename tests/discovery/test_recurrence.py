@@ -65,7 +65,8 @@ def test_a_complaint_needs_many_images_and_most_parts_rare():
     alone = measure_support(scores_of(range(20), 20), torch.arange(20))
     assert alone.complaints(torch.ones(20))[-1].startswith("None of 20 parts recur from image to image; rare")
     assert support(7).complaints(some) == [
-        "Only 2 of 9 parts recur from image to image; rare are parts 3, 4, 5, 6, 7, 8, 9."
+        "Only 2 of 9 parts recur from image to image; rare are parts 3, 4, 5, 6, 7, 8, 9. "
+        "Ask for fewer, or for one model a folder if folders hold different kinds of objects."
     ]
 
 
