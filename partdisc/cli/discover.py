@@ -68,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="one model for each direct sub-folder of IMAGES, in RUN/FOLDER; --apply and --like take such a RUN",
     )
-    parser.add_argument("--like", metavar="RUN", help="number parts like those of another run")
+    parser.add_argument(
+        "--like", metavar="RUN", help="number parts like those of another run, or of a level of one"
+    )
     add_run(parser)
     method = parser.add_argument_group("method options")
     method.add_argument(

@@ -77,6 +77,8 @@ class PartDiscoverer(Estimator, ABC):
         choice_: how K was chosen, or None where it was given.
         support_: what the images say to the parts, or None where nobody asked them.
         areas_: (K,) share of grid cells that each part takes in the images it was learnt from, by a sample.
+        tree_: which parts make up which coarser ones, or None; see `nest_parts` and `merge_parts`.
+        coarser_: the levels that parts lie within, coarsest first.
     """
 
     method: ClassVar[str]
@@ -104,8 +106,8 @@ class PartDiscoverer(Estimator, ABC):
     choice_: PartsChoice | None = field(default=None, init=False, repr=False)
     support_: PartSupport | None = field(default=None, init=False, repr=False)
     foreground_: LinearForeground | None = field(default=None, init=False, repr=False)
-    tree_: PartTree | None = field(default=None, init=False, repr=False)  # see `nest_parts`, `merge_parts`
-    coarser_: tuple[CoarserLevel, ...] = field(default=(), init=False, repr=False)  # coarsest first
+    tree_: PartTree | None = field(default=None, init=False, repr=False)
+    coarser_: tuple[CoarserLevel, ...] = field(default=(), init=False, repr=False)
 
     # -- what a method provides ----------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ def learn_parts(
     discoverer.foreground_ = inside.foreground
     sample = RowSample(inside)
     discoverer.num_parts_, discoverer.choice_ = choose_number(discoverer, inside, sample)
-    discoverer.support_ = None
+    discoverer.support_, discoverer.tree_, discoverer.coarser_ = None, None, ()  # of an earlier fit
     discoverer._fit_features(inside)
     settle(discoverer, inside)
     discoverer.support_ = measure_support(discoverer._part_scores(sample.rows), sample.owners)
@@ -136,9 +136,9 @@ def choose_number(
 
 
 def settle(discoverer: PartDiscoverer, features: FeatureSet | RowsInside) -> None:
-    """Make a method that has learnt its parts one that is fitted; levels of an earlier fit are gone."""
+    """Make a method that has learnt its parts one that is fitted."""
     discoverer.num_channels_ = features.num_channels
-    discoverer.tree_, discoverer.coarser_ = None, ()
+    discoverer.tree_ = None  # of an earlier fit
     put_in_order(discoverer, features)
 
 

@@ -8,6 +8,7 @@ gives all levels, each part of one lies within one part of the next coarser, and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def check_levels(levels: Any, num_parts: int | str | None) -> tuple[int, ...]:
     """
     fewest = 1 if num_parts is None else parse_num_parts(num_parts)[0]
     found = list(levels) if isinstance(levels, Sequence) and not isinstance(levels, str) else [levels]
-    whole = [level for level in found if isinstance(level, int) and not isinstance(level, bool)]
+    whole = [int(level) for level in found if isinstance(level, Integral) and not isinstance(level, bool)]
     if not found or len(whole) < len(found) or not all(2 <= level < fewest for level in whole):
         raise ConfigError(
             f"Expected --levels as whole numbers from 2 to below --num-parts ({num_parts}), but got {levels!r}."
@@ -49,6 +50,8 @@ def check_levels(levels: Any, num_parts: int | str | None) -> tuple[int, ...]:
 
 def merge_parts(discoverer: PartDiscoverer, images: Any, levels: Sequence[int]) -> PartTree:
     """Merge the parts of a fitted method to coarser levels; the tree is kept as `tree_`, and saved with the model.
+
+    The parts stay what they are: levels that `nest_parts` learnt still hold them, but are no longer in the tree.
 
     Args:
         discoverer: fitted.

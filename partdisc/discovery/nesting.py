@@ -2,7 +2,8 @@
 
 Each level is learnt as a discovery of that number of parts alone would learn it. A part then lies within the part of
 the next coarser level with which it shares most, and has its share, among its siblings, of that one's probability:
-p(fine) = p(coarse) p(fine | coarse). So levels are nested, and none is much the worse for the others.
+p(fine) = p(coarse) p(fine | coarse), nearly all going to the likeliest. So levels are nested, and none is much the
+worse for the others.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from partdisc.data import ImageList, list_images
 from partdisc.discovery.base import PartDiscoverer
 from partdisc.discovery.choosing import RowSample
 from partdisc.discovery.fitting import put_in_order
-from partdisc.discovery.inside import Masks, Pictures, RowsInside, small_images
+from partdisc.discovery.inside import Masks, Pictures, RowsInside, find_masks, small_images
 from partdisc.discovery.levels import check_levels
-from partdisc.discovery.predicting import CoarserLevel, part_scores
+from partdisc.discovery.predicting import CoarserLevel, check_channels, part_scores
 from partdisc.discovery.recurrence import measure_support
 from partdisc.errors import ConfigError
 from partdisc.store.features import FeatureSet
@@ -39,13 +40,14 @@ def nest_parts(
     the border of a coarser one, and may be numbered anew.
 
     Args:
-        discoverer: fitted.
+        discoverer: fitted to images.
         images: those it was fitted to; anything that `partdisc.data.list_images` takes.
         levels: numbers of parts, each from 2 to below the method's.
-        foreground: masks by image id, as given to `fit`.
+        foreground: masks by image id, where `fit` was given some.
 
     Raises:
         ConfigError: if levels are unusable, or the method cannot learn them: see `merge_parts` for these.
+        DataError: if images have other features than those it was fitted to.
         NotFittedError: before fit.
 
     >>> import numpy as np
@@ -59,7 +61,8 @@ def nest_parts(
     discoverer._check_fitted()
     listed = images if isinstance(images, ImageList) else list_images(images)
     features = discoverer.extract(listed)
-    learn_levels(discoverer, features, levels, foreground, small_images(features, listed))
+    masks = find_masks(discoverer.foreground, listed) if foreground is None else foreground
+    learn_levels(discoverer, features, levels, masks, small_images(features, listed))
     assert discoverer.tree_ is not None  # just learnt
     return discoverer.tree_
 
@@ -77,7 +80,7 @@ def learn_levels(
             f"The method {discoverer.method} learns one number of parts. Make coarser ones of them with merge_parts."
         )
     levels = check_levels(levels, discoverer.num_parts_)
-    discoverer.tree_, discoverer.coarser_ = None, ()
+    check_channels(discoverer, features)
     with one_thread(), freed_memory_kept():
         inside = RowsInside(features, discoverer.foreground_, masks, pictures, discoverer.processes)
         sample = RowSample(inside)
@@ -89,13 +92,14 @@ def learn_levels(
         discoverer.coarser_ = tuple(map(CoarserLevel, methods[:-1], owners))
         put_in_order(discoverer, inside)
         discoverer.support_ = measure_support(part_scores(discoverer, sample.rows), sample.owners)
-    discoverer.tree_ = tree_of(discoverer.num_parts_, [level.owners for level in discoverer.coarser_])
+    within = [level.owners.tolist() for level in discoverer.coarser_]
+    discoverer.tree_ = PartTree.from_owners(discoverer.num_parts_, within)
 
 
 def _with_parts(discoverer: PartDiscoverer, num_parts: int, inside: RowsInside) -> PartDiscoverer:
     """The same method with so many parts."""
     found = copy.copy(discoverer)
-    found.num_parts_ = num_parts
+    found.num_parts_, found.tree_, found.coarser_ = num_parts, None, ()
     found._fit_features(inside)
     return found
 
@@ -120,11 +124,3 @@ def owners_of(fine: Tensor, coarse: Tensor) -> Tensor:
         siblings = torch.bincount(owners, minlength=coarse.shape[1])[owners]
         owners[torch.where(siblings > 1, shared[:, missing], -1.0).argmax()] = missing
     return owners
-
-
-def tree_of(num_parts: int, owners: Sequence[Tensor]) -> PartTree:
-    """The tree of levels from which part of the next coarser level each part lies within, coarsest first."""
-    groups = [torch.arange(num_parts)]
-    for each in reversed(owners):
-        groups.append(each[groups[-1]])
-    return PartTree.from_groups(num_parts, [group.tolist() for group in groups[1:]])

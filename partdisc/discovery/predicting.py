@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from partdisc.discovery.base import PartDiscoverer
 
 AT_ONCE = 16  # images whose cells are scored together: a few large operations instead of many small ones
-LEAST = 1e-6  # score of a part, so that siblings share what none of them claims
+LEAST = 1e-4  # score of a part, so that siblings share what none of them claims
+DECIDED = 8  # power of scores among siblings: where the largest takes nearly all, the largest of all parts is one of
+# the largest coarse part, however many siblings it has
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ class CoarserLevel:
 
 
 def part_scores(discoverer: PartDiscoverer, rows: Tensor) -> Tensor:
-    """Scores (m, K) of feature rows (m, C), rows summing to 1; within the coarser levels, where there are any."""
+    """Scores (m, K) of feature rows (m, C), rows summing to 1; within the coarser levels, where there are any.
+
+    What a coarse part has goes to the parts within it, nearly all of it to the likeliest.
+    """
     levels = discoverer.coarser_
     methods = [*(level.method for level in levels), discoverer]
     found = methods[0]._part_scores(rows)
     for level, method in zip(levels, methods[1:], strict=True):
-        fine, owners = method._part_scores(rows) + LEAST, level.owners.to(found.device)
+        fine, owners = (method._part_scores(rows) + LEAST) ** DECIDED, level.owners.to(found.device)
         siblings = torch.zeros_like(found).index_add_(1, owners, fine)
         found = found[:, owners] * fine / siblings[:, owners]
     return found

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from partdisc.discovery.predicting import CoarserLevel
-from partdisc.errors import ArtifactError
+from partdisc.errors import ArtifactError, DataError
 from partdisc.features import Backbone, create_backbone
 from partdisc.foreground import LinearForeground
 from partdisc.processes import ALONE, Processes
@@ -64,9 +64,23 @@ def take_over(discoverer: PartDiscoverer, config: dict[str, Any], tensors: dict[
     discoverer.num_parts_ = config["params"]["num_parts"]
     discoverer.tree_ = PartTree.from_json(config["tree"]) if "tree" in config else None
     owners = {int(k): v for k, v in tensors_below("owners.", tensors).items()}
-    discoverer.coarser_ = tuple(
-        CoarserLevel(_coarser(discoverer, k, tensors), owners[k]) for k in sorted(owners)
-    )
+    levels = sorted(owners)
+    _check_owners(discoverer.num_parts_, {k: owners[k].tolist() for k in levels})
+    discoverer.coarser_ = tuple(CoarserLevel(_coarser(discoverer, k, tensors), owners[k]) for k in levels)
+
+
+def _check_owners(num_parts: int, owners: dict[int, list[int]]) -> None:
+    """Check that levels, the coarsest first, lie within each other.
+
+    Raises:
+        ArtifactError: if they do not.
+    """
+    try:
+        nested = PartTree.from_owners(num_parts, list(owners.values()))
+    except DataError as error:
+        raise ArtifactError(f"The levels of the model are damaged: {error}") from error
+    if list(nested.levels) != list(owners) or any(set(owners[k]) != set(range(k)) for k in owners):
+        raise ArtifactError(f"The levels of the model are damaged: they are not of {list(owners)} parts.")
 
 
 def _level(method: PartDiscoverer) -> str:

@@ -39,7 +39,7 @@ class DiscoverSettings:
 
     Attributes:
         num_parts: K, "auto" or "auto:2-16"; required unless `apply` names a model.
-        levels: numbers of coarser parts that the K merge to; see `partdisc.discovery.levels`.
+        levels: numbers of coarser parts, within which the K lie; see `partdisc.discovery.nesting`.
         method: "two-stage", "dff", "semi-nmf", "convex-nmf", "kmeans" or "scops".
         foreground: "auto" (parts lie inside the objects), "none", one estimator of `partdisc.foreground`, or where
             masks are: "alpha", a folder, a COCO file; see `partdisc.foreground.open_masks`.
@@ -47,7 +47,7 @@ class DiscoverSettings:
         backbone, layers, weights, feature_dtype, batch_size, seed: see `partdisc.discovery.PartDiscoverer`.
         image_size: long side in pixels; None means the method's default, or what an applied model was made with.
         apply: a model or run whose parts are applied to the images; nothing is learnt then.
-        like: a run whose numbering of parts is taken over, as far as parts agree.
+        like: a run, or a level of one, whose numbering of parts is taken over, as far as parts agree.
         maps: whether soft maps are written.
         overlays: how many images get an overlay picture, evenly chosen; None means all.
         keep_features: whether features stay on disk.

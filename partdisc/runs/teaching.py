@@ -18,7 +18,7 @@ from partdisc.features import Backbone
 from partdisc.runs.figures import write_choice
 from partdisc.runs.job import Job
 from partdisc.store.features import FeatureSet
-from partdisc.store.run import load_run
+from partdisc.store.masks import read_masks
 
 
 def start_method(job: Job, learnt: bool, backbone: Backbone | None = None) -> PartDiscoverer:
@@ -34,6 +34,8 @@ def start_method(job: Job, learnt: bool, backbone: Backbone | None = None) -> Pa
     """
     settings = job.settings
     device = resolve_device(job.runtime.device)
+    if settings.like is not None and not learnt:
+        read_masks(settings.like)  # before anything long begins
     if learnt:
         discoverer = load_discoverer(job.root / "model")
     elif settings.apply is not None:
@@ -86,7 +88,7 @@ def learn_stage(
     if levels is not None and discoverer.chooses:
         learn_levels(discoverer, features, levels, masks, pictures)
     if settings.like is not None:
-        other = load_run(settings.like).masks
+        other = read_masks(settings.like)
         processes.from_first(lambda: number_like(discoverer, features, other))
     if levels is not None and not discoverer.chooses:
         discoverer.tree_ = processes.from_first(lambda: fit_tree(discoverer, features, images, levels, masks))

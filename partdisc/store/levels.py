@@ -69,6 +69,25 @@ class PartTree:
             levels[len(seen)] = tuple(seen.index(part) + 1 for part in group)
         return cls(num_parts, levels)
 
+    @classmethod
+    def from_owners(cls, num_parts: int, owners: Sequence[Sequence[int]]) -> PartTree:
+        """A tree from the parts, from 0, of the next coarser level that each part lies within, coarsest level first.
+
+        Raises:
+            DataError: if they are not those of levels.
+
+        >>> PartTree.from_owners(4, [[0, 1, 0], [1, 2, 2, 0]]).levels
+        {2: (1, 2, 2, 2), 3: (1, 2, 2, 3)}
+        """
+        groups = [list(range(num_parts))]
+        for each in reversed(owners):
+            if sorted(set(groups[-1])) != list(range(len(each))):
+                raise DataError(
+                    f"Expected parts that lie within {len(each)} of the next level, but got {groups[-1]}."
+                )
+            groups.append([each[part] for part in groups[-1]])
+        return cls.from_groups(num_parts, groups[1:])
+
     def renumbered(self, order: Sequence[int]) -> PartTree:
         """The same of parts in another order: new part i + 1 is the old `order[i] + 1`."""
         groups = ([parts[old] for old in order] for parts in self.levels.values())

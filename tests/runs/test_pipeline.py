@@ -19,6 +19,7 @@ from partdisc.data.synthetic import draw
 from partdisc.errors import ArtifactError, ConfigError, DataError
 from partdisc.factorization.blocks import BlockReader
 from partdisc.runs import extracting, pipeline
+from partdisc.store.masks import read_masks
 from tests.discovery.conftest import paint_images
 
 # a small real network: everything of the pipeline, little arithmetic
@@ -162,6 +163,20 @@ def test_like_takes_over_another_runs_numbers(painted, tmp_path):
     for (_, a), (_, b), (_, c) in zip(first.masks, other.masks, like.masks, strict=True):
         assert (b == c).mean() > 0.99
         assert (a == b).mean() < 0.5
+
+
+def test_like_takes_over_the_numbers_of_a_level(painted, tmp_path):
+    discover(painted, tmp_path / "a", num_parts=6, levels=[3])
+    level = read_masks(tmp_path / "a" / "levels" / "3")
+    like = discover(painted, tmp_path / "b", seed=1, like=tmp_path / "a" / "levels" / "3")
+    same = [np.mean(here == there) for (_, here), (_, there) in zip(level, like.masks, strict=True)]
+    assert min(same) > 0.9
+
+
+def test_a_run_to_be_like_that_is_none_is_refused_before_anything_is_learnt(painted, tmp_path, monkeypatch):
+    monkeypatch.setattr("partdisc.runs.pipeline.extract_stage", None)
+    with pytest.raises(ArtifactError, match="nowhere"):
+        discover(painted, tmp_path / "run", like="nowhere")
 
 
 def test_resume_finishes_what_was_interrupted_and_ends_the_same(painted, tmp_path, monkeypatch):
