@@ -83,8 +83,8 @@ class TwoStageClustering(PartDiscoverer):
         clusterings = list(found)
         for num_parts in counts:
             trial = copy.copy(self)
-            # nothing excluded: that is chosen by what objects show, which would then say nothing of K
             trial.num_parts_ = num_parts
+            # nothing excluded: that is chosen by what objects show, which would then say nothing of K
             trial.parts_ = taught(cells, voters, agreed(clusterings, num_parts))
             yield trial
 
