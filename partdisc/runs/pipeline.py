@@ -29,7 +29,7 @@ from partdisc.runs.opening import check_place, opened
 from partdisc.runs.settings import Runtime, resolve_settings
 from partdisc.runs.teaching import learn_stage, start_method
 from partdisc.store.features import FeatureSet
-from partdisc.store.masks import MaskSet
+from partdisc.store.masks import MaskSet, read_masks
 from partdisc.store.run import Run, RunWriter, load_run
 
 
@@ -99,8 +99,9 @@ def make_run(
     processes = job.processes
     # asked by the first alone: over a network, a file that is found missing may seem so for a while
     learnt = processes.from_first(lambda: (job.root / "model" / "config.json").exists())
-    # checks method, model, backbone and device before images are looked at
+    # method, model, backbone, device, and the run to be like are checked before images are looked at
     discoverer = start_method(job, learnt, backbone)
+    like = None if learnt or job.settings.like is None else read_masks(job.settings.like)
     images = processes.from_first(
         lambda: list_images(source, limit=job.settings.limit, workers=job.runtime.num_workers)
     )
@@ -122,7 +123,7 @@ def make_run(
     pictures = small_images(features, images)
     if not learnt:
         extracted = features
-        features = learn_stage(job, discoverer, images, features, given, pictures)
+        features = learn_stage(job, discoverer, images, features, given, pictures, like)
         if features is not extracted:
             pictures = small_images(features, images)
         save_and_reload(discoverer, job.root / "model", processes)

@@ -18,7 +18,7 @@ from partdisc.features import Backbone
 from partdisc.runs.figures import write_choice
 from partdisc.runs.job import Job
 from partdisc.store.features import FeatureSet
-from partdisc.store.masks import read_masks
+from partdisc.store.masks import MaskSet
 
 
 def start_method(job: Job, learnt: bool, backbone: Backbone | None = None) -> PartDiscoverer:
@@ -34,8 +34,6 @@ def start_method(job: Job, learnt: bool, backbone: Backbone | None = None) -> Pa
     """
     settings = job.settings
     device = resolve_device(job.runtime.device)
-    if settings.like is not None and not learnt:
-        read_masks(settings.like)  # before anything long begins
     if learnt:
         discoverer = load_discoverer(job.root / "model")
     elif settings.apply is not None:
@@ -67,6 +65,7 @@ def learn_stage(
     features: FeatureSet,
     masks: Masks | None,
     pictures: Pictures,
+    like: MaskSet | None,
 ) -> FeatureSet:
     """Learn the parts of a run, unless a model is applied, and give them their numbers and levels.
 
@@ -77,6 +76,7 @@ def learn_stage(
         features: of the images.
         masks: of the foreground, where the user gave some.
         pictures: the `small_images` of these.
+        like: masks whose numbers are taken over.
 
     Returns:
         The features that the parts are read off; others than given where learning changed the backbone.
@@ -87,9 +87,8 @@ def learn_stage(
     levels = settings.levels
     if levels is not None and discoverer.chooses:
         learn_levels(discoverer, features, levels, masks, pictures)
-    if settings.like is not None:
-        other = read_masks(settings.like)
-        processes.from_first(lambda: number_like(discoverer, features, other))
+    if like is not None:
+        processes.from_first(lambda: number_like(discoverer, features, like))
     if levels is not None and not discoverer.chooses:
         discoverer.tree_ = processes.from_first(lambda: fit_tree(discoverer, features, images, levels, masks))
     _report_parts(job, discoverer)
